@@ -1,0 +1,135 @@
+//! What happens in a run, told to whoever listens. Values are never part of an event.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ErrorKind, RunId, Text, exec::Timestamp};
+
+/// The version of the event shape; readers ignore types and data they do not know.
+pub const EVENT_VERSION: u32 = 1;
+
+/// One thing that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// [`EVENT_VERSION`].
+    pub v: u32,
+    /// The run.
+    pub run: RunId,
+    /// The position in the run, dense from 0.
+    pub seq: u64,
+    /// The wall-clock time, RFC 3339 in JSON.
+    pub at: Timestamp,
+    /// The unit, as [`crate::UnitId`] prints; absent for events of the run itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unit: Option<Text>,
+    /// The attempt at the unit, from 1.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attempt: Option<u32>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// The types of events. Types are only ever added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+#[non_exhaustive]
+pub enum What {
+    /// The run began.
+    #[serde(rename = "run.started")]
+    RunStarted {
+        /// The workflow's name.
+        workflow: Text,
+        /// How many nodes it has.
+        nodes: usize,
+    },
+    /// The run ended.
+    #[serde(rename = "run.finished")]
+    RunFinished {
+        /// How it ended.
+        status: RunStatus,
+        /// Wall time in milliseconds.
+        duration_ms: f64,
+    },
+    /// A node began an attempt.
+    #[serde(rename = "node.started")]
+    NodeStarted,
+    /// A node gave its outputs.
+    #[serde(rename = "node.finished")]
+    NodeFinished {
+        /// Wall time of the attempt in milliseconds.
+        duration_ms: f64,
+    },
+    /// A node failed and nothing is left to try.
+    #[serde(rename = "node.failed")]
+    NodeFailed {
+        /// The class of the failure.
+        kind: ErrorKind,
+        /// Its stable code.
+        code: Text,
+        /// Its message.
+        message: String,
+    },
+    /// A node failed and will be tried again.
+    #[serde(rename = "node.retrying")]
+    NodeRetrying {
+        /// The message of the failure.
+        message: String,
+        /// The wait before the next attempt, in milliseconds.
+        delay_ms: f64,
+    },
+    /// A node was not run because no branch led to it or something before it failed.
+    #[serde(rename = "node.skipped")]
+    NodeSkipped,
+    /// A turn of a cycle ended.
+    #[serde(rename = "cycle.turned")]
+    CycleTurned {
+        /// The turn, from 0.
+        iteration: u32,
+        /// Whether the convergence check held.
+        converged: bool,
+    },
+    /// What a node says about its own progress.
+    #[serde(rename = "node.progress")]
+    NodeProgress {
+        /// What is being done.
+        message: String,
+        /// How much is done.
+        done: u64,
+        /// How much there is, where known.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        total: Option<u64>,
+    },
+    /// The listener was too slow and missed this many events.
+    #[serde(rename = "lagged")]
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// How a run stands or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Under way.
+    Running,
+    /// Every node that had to run did, and none failed.
+    Completed,
+    /// A node failed, a limit passed, or the run could not go on.
+    Failed,
+    /// Somebody asked it to stop.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// The stable lower-case name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Conditions and computed values: Python-like expressions, compiled once, with a bound on their work.
+//!
+//! The language is that of Jinja2 expressions as minijinja implements it: `error < 0.01 and iteration > 2`.
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use minijinja::{
+    Environment, Expression, UndefinedBehavior,
+    value::{Enumerator, Object, ObjectRepr, Value as Jinja, ValueKind},
+};
+
+use crate::{Error, ErrorKind, Map, Result, Text, Value};
+
+/// Instructions that one evaluation may take.
+pub const FUEL: u64 = 100_000;
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment
+});
+
+/// A compiled expression.
+pub struct Expr {
+    source: Text,
+    compiled: Expression<'static, 'static>,
+}
+
+impl Expr {
+    /// Compiles `source`.
+    ///
+    /// # Errors
+    /// Kind `Invalid`, code `expression.syntax`.
+    pub fn compile(source: &str) -> Result<Self> {
+        let compiled = ENVIRONMENT.compile_expression_owned(source.to_owned()).map_err(|error| {
+            let detail = error.detail().unwrap_or("not an expression").to_owned();
+            Error::invalid("expression.syntax", format!("`{source}`: {detail}"))
+        })?;
+        Ok(Self { source: source.into(), compiled })
+    }
+
+    /// The source text.
+    #[must_use]
+    pub fn source(&self) -> &Text {
+        &self.source
+    }
+
+    /// The value of the expression where the names of `variables` are known.
+    ///
+    /// # Errors
+    /// Kind `Limit`, code `expression.fuel`, if it takes more than [`FUEL`] instructions; kind `Invalid`, code
+    /// `expression.eval`, for an unknown name or operands that do not fit.
+    pub fn eval(&self, variables: &Map) -> Result<Value> {
+        let variables = Jinja::from_object(MapView(Arc::new(variables.clone())));
+        let result = self.compiled.eval(variables).map_err(|error| self.error(&error))?;
+        from_jinja(&result).ok_or_else(|| {
+            Error::invalid("expression.eval", format!("`{}` has no value", self.source))
+                .with_hint("is every name in it spelled right?")
+        })
+    }
+
+    /// Whether the expression holds: true, non-zero, non-empty.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub fn holds(&self, variables: &Map) -> Result<bool> {
+        self.eval(variables).map(|value| value.is_truthy())
+    }
+
+    fn error(&self, error: &minijinja::Error) -> Error {
+        if error.kind() == minijinja::ErrorKind::OutOfFuel {
+            let message = format!("`{}` takes more than {FUEL} steps", self.source);
+            return Error::new(ErrorKind::Limit, "expression.fuel", message).with_retry(crate::Retry::Never);
+        }
+        let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        Error::invalid("expression.eval", format!("`{}`: {detail}", self.source))
+    }
+}
+
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.source, f)
+    }
+}
+
+/// A value as minijinja sees it; lists and maps are looked at where they are, not copied.
+#[must_use]
+pub fn to_jinja(value: &Value) -> Jinja {
+    match value {
+        Value::Null => Jinja::from(()),
+        Value::Bool(b) => Jinja::from(*b),
+        Value::Int(n) => Jinja::from(*n),
+        Value::UInt(n) => Jinja::from(*n),
+        Value::Float(x) => Jinja::from(*x),
+        Value::Str(text) => Jinja::from(Arc::<str>::from(text.clone())),
+        Value::Bytes(bytes) => Jinja::from_bytes(bytes.to_vec()),
+        Value::Array(array) => {
+            (0..array.len()).filter_map(|i| array.numbers().get(i)).map(|n| to_jinja(&n)).collect()
+        }
+        Value::List(items) => Jinja::from_object(ListView(items.clone())),
+        Value::Map(map) => Jinja::from_object(MapView(map.clone())),
+    }
+}
+
+/// The value that minijinja gave; `None` if it is undefined or not data.
+#[must_use]
+pub fn from_jinja(value: &Jinja) -> Option<Value> {
+    if let Some(view) = value.downcast_object_ref::<ListView>() {
+        return Some(Value::List(view.0.clone()));
+    }
+    if let Some(view) = value.downcast_object_ref::<MapView>() {
+        return Some(Value::Map(view.0.clone()));
+    }
+    Some(match value.kind() {
+        ValueKind::None => Value::Null,
+        ValueKind::Bool => Value::Bool(value.is_true()),
+        ValueKind::Number => match (i64::try_from(value.clone()), u64::try_from(value.clone())) {
+            _ if !value.is_integer() => Value::Float(f64::try_from(value.clone()).ok()?),
+            (Ok(n), _) => Value::Int(n),
+            (_, Ok(n)) => Value::UInt(n),
+            _ => Value::Float(f64::try_from(value.clone()).ok()?),
+        },
+        ValueKind::String => Value::from(value.as_str()?),
+        ValueKind::Bytes => Value::bytes(value.as_bytes()?.to_vec()),
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter().ok()?.map(|item| from_jinja(&item)).collect::<Option<Vec<_>>>()?.into()
+        }
+        ValueKind::Map => value
+            .try_iter()
+            .ok()?
+            .map(|key| Some((Text::from(key.to_string()), from_jinja(&value.get_item(&key).ok()?)?)))
+            .collect::<Option<Map>>()?
+            .into(),
+        _ => return None,
+    })
+}
+
+#[derive(Debug)]
+struct ListView(crate::List);
+
+impl Object for ListView {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
+        self.0.get(key.as_usize()?).map(to_jinja)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.len())
+    }
+}
+
+#[derive(Debug)]
+struct MapView(Arc<Map>);
+
+impl Object for MapView {
+    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
+        self.0.get(key.as_str()?).map(to_jinja)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Jinja> {
+        self.0.get(key).map(to_jinja)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|key| Jinja::from(key.as_str())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value;
+
+    fn map(value: Value) -> Map {
+        value.into_map().unwrap()
+    }
+
+    #[test]
+    fn python_like_conditions_hold() {
+        let variables = map(value!({"error": 0.001, "iteration": 3, "done": true, "rows": [{"v": 5}]}));
+        for source in [
+            "error < 0.01 and iteration > 2",
+            "done == True",
+            "rows[0].v == 5",
+            "not (iteration in [1, 2])",
+            "rows|length == 1",
+        ] {
+            assert!(Expr::compile(source).unwrap().holds(&variables).unwrap(), "{source}");
+        }
+    }
+
+    #[test]
+    fn arithmetic_gives_values() {
+        let variables = map(value!({"xs": [1, 2], "n": 7}));
+        assert_eq!(Expr::compile("n * 2 + 0.5").unwrap().eval(&variables).unwrap(), value!(14.5));
+        assert_eq!(
+            Expr::compile("{'a': xs, 'b': [n]}").unwrap().eval(&variables).unwrap(),
+            value!({"a": [1, 2], "b": [7]})
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_not_false() {
+        let error = Expr::compile("misspelt > 1").unwrap().holds(&Map::new()).unwrap_err();
+        assert_eq!(error.code(), "expression.eval");
+    }
+
+    #[test]
+    fn endless_work_runs_out_of_fuel() {
+        let variables = map(value!({"n": 5}));
+        let source = "range(9999)|map('string')|join(',')|length + ".repeat(400) + "0";
+        let error = Expr::compile(&source).unwrap().eval(&variables).unwrap_err();
+        assert!(matches!(error.code(), "expression.fuel" | "expression.eval"), "{error:?}");
+    }
+
+    #[test]
+    fn a_syntax_error_shows_the_expression() {
+        let error = Expr::compile("a <").unwrap_err();
+        assert_eq!(error.code(), "expression.syntax");
+        assert!(error.message().contains("`a <`"));
+    }
+}

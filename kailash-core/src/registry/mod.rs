@@ -1,0 +1,84 @@
+//! The registry: node types by name, registered explicitly.
+
+mod registered;
+mod suggest;
+
+use std::{collections::HashMap, sync::Arc};
+
+pub use registered::{NodeConfig, RegisteredType};
+pub use suggest::nearest;
+
+use crate::{Error, ErrorKind, Result, node::NodeType};
+
+/// Node types by name. A name is found as registered, with or without the suffix `Node`.
+#[derive(Clone, Default)]
+pub struct Registry {
+    types: Vec<Arc<RegisteredType>>,
+    names: HashMap<String, usize>,
+    announced: HashMap<&'static str, &'static str>,
+}
+
+impl Registry {
+    /// A registry without types.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the type `T` under its name and aliases.
+    ///
+    /// # Errors
+    /// Kind `Conflict`, code `registry.duplicate`, if a name is taken.
+    pub fn register<T: NodeType>(&mut self) -> Result<()> {
+        let registered = Arc::new(RegisteredType::of::<T>());
+        let spec = registered.spec();
+        let index = self.types.len();
+        for name in [spec.name].iter().chain(spec.aliases) {
+            let key = canonical(name);
+            if self.names.insert(key.to_owned(), index).is_some() {
+                let message = format!("node type `{name}` is registered twice");
+                return Err(Error::new(ErrorKind::Conflict, "registry.duplicate", message));
+            }
+        }
+        self.types.push(registered);
+        Ok(())
+    }
+
+    /// Names a type that documents may carry but that this build does not have, and says where it belongs.
+    pub fn announce(&mut self, name: &'static str, family: &'static str) {
+        self.announced.insert(canonical(name), family);
+    }
+
+    /// The type called `name`.
+    ///
+    /// # Errors
+    /// Kind `Missing`: code `node.type.not_built` for an announced type, else `node.type.unknown` with the nearest name.
+    pub fn get(&self, name: &str) -> Result<&Arc<RegisteredType>> {
+        if let Some(index) = self.names.get(canonical(name)) {
+            return Ok(&self.types[*index]);
+        }
+        if let Some(family) = self.announced.get(canonical(name)) {
+            let message = format!("node type `{name}` ({family}) is not part of this build");
+            return Err(Error::missing("node.type.not_built", message)
+                .with_hint("`kailash nodes` lists the types that are"));
+        }
+        let error = Error::missing("node.type.unknown", format!("unknown node type `{name}`"));
+        let known = self.types.iter().map(|t| t.spec().name);
+        Err(match nearest(canonical(name), known) {
+            Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+            None => error.with_hint("`kailash nodes` lists the known types"),
+        })
+    }
+
+    /// All types, by category and name.
+    #[must_use]
+    pub fn types(&self) -> Vec<&Arc<RegisteredType>> {
+        let mut types: Vec<_> = self.types.iter().collect();
+        types.sort_by_key(|t| (t.spec().category, t.spec().name));
+        types
+    }
+}
+
+fn canonical(name: &str) -> &str {
+    name.strip_suffix("Node").filter(|stem| !stem.is_empty()).unwrap_or(name)
+}

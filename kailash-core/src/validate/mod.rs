@@ -1,0 +1,8 @@
+//! Validation: every problem of a workflow at once, each with its place, a stable code and a hint.
+
+mod check;
+mod cycles;
+mod issue;
+
+pub(crate) use check::validate;
+pub use issue::{Issue, Issues, Severity};

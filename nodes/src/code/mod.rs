@@ -1,0 +1,3 @@
+//! Nodes that run user code.
+
+pub mod python;

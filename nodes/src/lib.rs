@@ -1,0 +1,3 @@
+//! The catalog of node types.
+
+pub mod code;
