@@ -1,1 +1,39 @@
-//! x
+//! Kailash: an edge workflow SDK. Build, validate and run workflows that keep working.
+//!
+//! This crate is the facade over the workspace and the home of the command line.
+
+pub use kailash_core::{
+    Array, Error, ErrorKind, Event, FormatVersion, Kind, Map, Numbers, Path, Registry, Result, Retry, RunId,
+    RunStatus, Services, Text, UnitId, Value, Workflow, WorkflowBuilder, event, exec, expr, format,
+    from_value, node, to_value, validate, value,
+    workflow::{self, CycleDraft, Params},
+};
+pub use kailash_runtime::{
+    Events, Hook, Keep, LocalRuntime, NodeError, NodeStatus, ParallelRuntime, Plan, Results, RunError,
+    RunHandle, Runtime, Settings, Unfinished, by_name,
+};
+
+pub use kailash_nodes::register_all;
+
+/// The services that the catalog's node types need, with files found relative to `folder`.
+///
+/// # Errors
+/// None at present.
+pub fn services_in(folder: impl Into<std::path::PathBuf>) -> Result<Services> {
+    kailash_nodes::default_services_in(folder.into())
+}
+
+/// The guides' Rust blocks, as doc tests.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../guides/getting-started.md")]
+    mod getting_started {}
+    #[doc = include_str!("../guides/writing-a-node.md")]
+    mod writing_a_node {}
+    #[doc = include_str!("../guides/runtimes.md")]
+    mod runtimes {}
+    #[doc = include_str!("../guides/documents.md")]
+    mod documents {}
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+}

@@ -1,1 +1,19 @@
-//! x
+//! Plans and runs workflows: one pure scheduler, one driver, two runtimes.
+//!
+//! ```text
+//! Workflow ──plan──> Plan ──schedule──> Schedule (pure) <──drive──> bodies ──> Results
+//!                     shared by runs     one for each run
+//! ```
+
+mod plan;
+mod run;
+mod runtime;
+mod schedule;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use plan::Plan;
+pub use run::{
+    Events, Hook, Keep, NodeError, NodeStatus, Outcome, Results, RunError, RunHandle, Settings, Unfinished,
+};
+pub use runtime::{LocalRuntime, ParallelRuntime, Runtime, by_name};

@@ -1,3 +1,53 @@
 //! The catalog of node types.
 
 pub mod code;
+pub mod data;
+#[cfg(feature = "http")]
+pub mod http;
+pub mod logic;
+mod promised;
+pub mod text;
+
+use std::path::PathBuf;
+
+use kailash_core::{Registry, Result, Services, ServicesBuilder};
+
+/// Adds every type of the catalog, and names those that are promised but not built yet.
+///
+/// # Errors
+/// A name that is taken.
+pub fn register_all(registry: &mut Registry) -> Result<()> {
+    data::register(registry)?;
+    logic::register(registry)?;
+    text::register(registry)?;
+    code::register(registry)?;
+    #[cfg(feature = "http")]
+    http::register(registry)?;
+    promised::announce(registry);
+    Ok(())
+}
+
+/// The services that the types of the catalog need, with default settings. Starts nothing. Relative paths of files are
+/// those of the process.
+///
+/// # Errors
+/// None at present.
+pub fn default_services() -> Result<Services> {
+    shared_services().map(ServicesBuilder::build)
+}
+
+/// [`default_services`], with relative paths of files taken from `folder`.
+///
+/// # Errors
+/// None at present.
+pub fn default_services_in(folder: PathBuf) -> Result<Services> {
+    shared_services()?.with(data::WorkDir(folder)).map(ServicesBuilder::build)
+}
+
+fn shared_services() -> Result<ServicesBuilder> {
+    let services =
+        Services::builder().with(code::python::PythonPool::new(code::python::PythonSettings::default()))?;
+    #[cfg(feature = "http")]
+    let services = services.with(http::HttpClient::default())?;
+    Ok(services)
+}

@@ -86,10 +86,11 @@ impl Breaker {
         }
     }
 
-    /// Notes how an admitted call ended.
+    /// Notes how an admitted call ended. A call from before it opened says nothing about the callee now.
     pub fn record(&mut self, success: bool, now: Monotonic) {
         let pause = std::time::Duration::from_millis(self.policy.open_ms);
         self.state = match self.state {
+            open @ BreakerState::Open { .. } => open,
             _ if success => BreakerState::Closed { failures: 0 },
             BreakerState::Closed { failures } if failures + 1 < self.policy.failure_threshold => {
                 BreakerState::Closed { failures: failures + 1 }
@@ -146,6 +147,15 @@ mod tests {
         breaker.record(false, at(110));
         assert!(!breaker.admit(at(209)));
         assert!(breaker.admit(at(210)));
+    }
+
+    #[test]
+    fn a_call_from_before_it_opened_neither_closes_it_nor_keeps_it_open() {
+        let mut breaker = open_breaker();
+        breaker.record(true, at(1));
+        assert!(!breaker.admit(at(99)), "a late success closes nothing");
+        breaker.record(false, at(99));
+        assert!(breaker.admit(at(100)), "a late failure does not begin the pause anew");
     }
 
     #[test]

@@ -57,6 +57,12 @@ impl Context {
         self.deadline = deadline;
     }
 
+    /// The unit in its run's own numbering; for runtimes.
+    #[must_use]
+    pub fn key(&self) -> UnitKey {
+        self.unit
+    }
+
     /// The unit: run, node path, iteration and item.
     #[must_use]
     pub fn unit(&self) -> UnitId {

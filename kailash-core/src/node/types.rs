@@ -5,8 +5,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Body, Ports, Spec};
-use crate::{Registry, Result, Services, Text, validate::Issue};
+use super::{Body, Effect, Ports, Spec};
+use crate::{Map, Registry, Result, Services, Text, validate::Issue};
 
 /// A node type. The implementing struct holds the *static* parameters: serde reads it from a document's config
 /// (give it `#[serde(deny_unknown_fields)]`), its field docs become the JSON Schema. *Input* parameters are declared
@@ -34,9 +34,13 @@ pub trait NodeType: DeserializeOwned + JsonSchema + Send + Sync + 'static {
 pub struct Setup<'a> {
     /// The registry, for types that hold a workflow.
     pub registry: &'a Registry,
+    /// The config as the document has it, inputs included; what it says of an input may be replaced at a run.
+    pub config: &'a Map,
     /// The ports, at first those of the spec.
     pub ports: Ports,
-    /// Problems beyond the first.
+    /// What running the node does to the world, at first that of the spec.
+    pub effect: Effect,
+    /// Problems beyond the first, and warnings.
     pub issues: Vec<Issue>,
     /// How many workflows this node stands in, the outermost being 0.
     pub depth: usize,

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::{Registry, nearest};
 use crate::{
     Error, Map, Text, Value,
-    node::{Input, NodeType, Ports, Setup, SharedNode, Spec},
+    node::{Effect, Input, NodeType, Ports, Setup, SharedNode, Spec},
     validate::Issue,
 };
 
@@ -19,8 +19,12 @@ pub struct NodeConfig {
     pub(crate) node: SharedNode,
     /// Its ports.
     pub ports: Ports,
+    /// What running it does to the world.
+    pub effect: Effect,
     /// The config's value for each input of `ports`.
     pub inputs: Vec<Option<Value>>,
+    /// Problems of the config that do not stop it.
+    pub warnings: Vec<Issue>,
 }
 
 type Configure = fn(&RegisteredType, &Map, &Registry, usize) -> Result<NodeConfig, Vec<Issue>>;
@@ -86,16 +90,17 @@ fn configure<T: NodeType>(
         let path = error.path().to_string();
         vec![config_issue(this, &path, &error.into_inner().to_string())]
     })?;
-    let mut setup = Setup { registry, ports: spec_ports.clone(), issues: Vec::new(), depth };
+    let (ports, effect) = (spec_ports.clone(), this.spec.effect);
+    let mut setup = Setup { registry, config, ports, effect, issues: Vec::new(), depth };
     if let Err(error) = node.configure(&mut setup) {
         setup.issues.push(Issue::from_error(&error).in_config());
     }
-    let Setup { ports, mut issues, .. } = setup;
+    let Setup { ports, effect, mut issues, .. } = setup;
     let inputs = ports.inputs.iter().map(|input| input_value(input, config, &mut issues)).collect();
     if issues.iter().any(Issue::is_error) {
         return Err(issues);
     }
-    Ok(NodeConfig { node: Arc::new(node), ports, inputs })
+    Ok(NodeConfig { node: Arc::new(node), ports, effect, inputs, warnings: issues })
 }
 
 fn input_value(input: &Input, config: &Map, issues: &mut Vec<Issue>) -> Option<Value> {

@@ -10,26 +10,48 @@ use crate::{
     workflow::{ConnectionDraft, Cycle, CycleDraft, Document, Edge, Node, Workflow},
 };
 
-/// How many workflows may stand in each other.
+/// How many workflows, or cycles, may stand in each other.
 const MAX_DEPTH: usize = 16;
 
+/// The position of an id that two nodes have: what its connections mean cannot be checked.
+const AMBIGUOUS: usize = usize::MAX;
+
 /// Validates `document` against the types of `registry`. `depth` counts the workflows around it.
-pub(crate) fn validate(document: Document, registry: &Registry, depth: usize) -> Result<Workflow, Issues> {
+/// `fed` names inputs that get a value from outside, as (node, input).
+pub(crate) fn validate(
+    document: Document,
+    registry: &Registry,
+    depth: usize,
+    fed: &[(Text, Text)],
+) -> Result<Workflow, Issues> {
     if depth > MAX_DEPTH {
         let message = format!("workflows are nested more than {MAX_DEPTH} deep");
         return Err(Issues(vec![Issue::error("workflow.depth", message)]));
     }
-    let mut check =
-        Check { document: &document, issues: Vec::new(), positions: HashMap::new(), cycles: Vec::new() };
+    let mut check = Check {
+        document: &document,
+        issues: Vec::new(),
+        positions: HashMap::new(),
+        cycles: Vec::new(),
+        cycle_positions: HashMap::new(),
+    };
     let mut nodes = check.nodes(registry, depth);
+    for (id, input) in fed {
+        let node = check.positions.get(id.as_str()).and_then(|at| nodes.get_mut(*at)?.as_mut());
+        if let Some(node) = node.filter(|node| node.config.ports.open_inputs && !node.inputs.contains(input))
+        {
+            node.inputs.push(input.clone());
+        }
+    }
     if document.nodes.is_empty() {
         check.issues.push(Issue::error("workflow.empty", "the workflow has no nodes").at("nodes"));
     }
-    let edges = if check.issues.iter().any(|issue| issue.code.starts_with("node.id")) {
-        Vec::new()
-    } else {
-        check.connections(&mut nodes)
-    };
+    if document.timeout_ms == Some(0) {
+        let issue = Issue::error("timeout.zero", "timeout_ms is 0: the workflow could never run");
+        check.issues.push(issue.at("timeout_ms"));
+    }
+    let edges = check.connections(&mut nodes);
+    check.parents();
     let nodes: Vec<Node> = nodes.into_iter().flatten().collect();
     if nodes.len() == document.nodes.len() {
         if let Some(path) = cycles::unmarked_cycle(nodes.len(), &edges) {
@@ -47,8 +69,10 @@ pub(crate) fn validate(document: Document, registry: &Registry, depth: usize) ->
 struct Check<'d> {
     document: &'d Document,
     issues: Vec<Issue>,
+    /// Where each id is; [`AMBIGUOUS`] for one that two nodes have.
     positions: HashMap<&'d str, usize>,
     cycles: Vec<Cycle>,
+    cycle_positions: HashMap<Text, usize>,
 }
 
 impl<'d> Check<'d> {
@@ -64,6 +88,7 @@ impl<'d> Check<'d> {
                     self.issues.push(issue.at(document.node_place(index)));
                 }
                 if self.positions.insert(&draft.id, index).is_some() {
+                    self.positions.insert(&draft.id, AMBIGUOUS);
                     let issue =
                         Issue::error("node.id.duplicate", format!("two nodes are called `{}`", draft.id));
                     self.issues.push(issue.in_node(&draft.id, &document.node_place(index)));
@@ -87,7 +112,9 @@ impl<'d> Check<'d> {
             self.issues.push(Issue::from_error(&error).in_node(&draft.id, &place()));
         }
         match registered.configure(&draft.config, registry, depth) {
-            Ok(config) => {
+            Ok(mut config) => {
+                let warnings = std::mem::take(&mut config.warnings);
+                self.issues.extend(warnings.into_iter().map(|issue| issue.in_node(&draft.id, &place())));
                 let inputs = config.ports.inputs.iter().map(|input| input.name.clone()).collect();
                 let (registered, options) = (Arc::clone(registered), draft.options.clone());
                 Some(Node { id: draft.id.clone(), registered, config, options, inputs })
@@ -114,12 +141,22 @@ impl<'d> Check<'d> {
 
     /// The edge of `draft`; none if one of its ends has problems of its own.
     fn edge(&mut self, draft: &ConnectionDraft, nodes: &mut [Option<Node>]) -> Result<Option<Edge>, Issue> {
+        if draft.output.is_empty() || draft.input.is_empty() {
+            let (end, what) =
+                if draft.output.is_empty() { (&draft.from, "output") } else { (&draft.to, "input") };
+            return Err(Issue::error("connection.form", format!("the end at `{end}` names no {what}"))
+                .hint("an end is written `node.port`"));
+        }
         let (from, to) = (self.end(&draft.from)?, self.end(&draft.to)?);
         let cycle = match &draft.cycle {
             Some(cycle) => Some(self.cycle(cycle, draft)?),
             None => None,
         };
-        let (Some(source), Some(_)) = (&nodes[from], &nodes[to]) else { return Ok(None) };
+        let there = |at: usize| nodes.get(at).is_some_and(Option::is_some);
+        if !there(from) || !there(to) {
+            return Ok(None);
+        }
+        let Some(source) = &nodes[from] else { return Ok(None) };
         let (output, path) = output(source, draft)?;
         let given = source.config.ports.outputs[output].kind;
         let source_streams = source.config.ports.outputs[output].streams;
@@ -169,21 +206,64 @@ impl<'d> Check<'d> {
             ));
         }
         let compile = |source: &Option<Text>| {
-            let expr = source.as_deref().map(Expr::compile).transpose();
+            let expr = source.as_deref().map(|source| Expr::compile(source).map(Arc::new)).transpose();
             expr.map_err(|error| Issue::from_error(&error))
         };
         let id = cycle.id.clone().unwrap_or_else(|| format!("{}->{}", draft.from, draft.to).into());
-        if let Some(known) = self.cycles.iter().position(|known| known.id == id) {
-            return Ok(known);
+        let (convergence, condition) = (compile(&cycle.convergence)?, compile(&cycle.condition)?);
+        let (max_iterations, parent) = (cycle.max_iterations, cycle.parent.clone());
+        let next = self.cycles.len();
+        let at = *self.cycle_positions.entry(id.clone()).or_insert(next);
+        if at == next {
+            self.cycles.push(Cycle { id, max_iterations, convergence, condition, parent });
+            return Ok(at);
         }
-        self.cycles.push(Cycle {
-            id,
-            max_iterations: cycle.max_iterations,
-            convergence: compile(&cycle.convergence)?,
-            condition: compile(&cycle.condition)?,
-            parent: cycle.parent.clone(),
-        });
-        Ok(self.cycles.len() - 1)
+        // Several connections close the same cycle: what one of them leaves open another may say.
+        let known = &mut self.cycles[at];
+        let differ = !agree(&mut known.convergence, convergence)
+            || !agree(&mut known.condition, condition)
+            || matches!((&known.parent, &parent), (Some(known), Some(other)) if known != other);
+        known.parent = known.parent.take().or(parent);
+        if differ {
+            let message =
+                format!("connections of the cycle `{id}` disagree on when it ends or what is around it");
+            return Err(Issue::error("cycle.conflict", message)
+                .hint("give the condition at one of them only, or the same at each"));
+        }
+        if known.max_iterations == CycleDraft::default().max_iterations {
+            known.max_iterations = max_iterations;
+        }
+        Ok(at)
+    }
+
+    /// Checks what is around each cycle.
+    fn parents(&mut self) {
+        let positions = &self.cycle_positions;
+        for cycle in &self.cycles {
+            let mut around = cycle.parent.as_ref();
+            if let Some(parent) = around.filter(|parent| !positions.contains_key(*parent)) {
+                let message =
+                    format!("cycle `{}` stands in `{parent}`, but there is no such cycle", cycle.id);
+                let issue = Issue::error("cycle.parent.unknown", message).at("connections");
+                let known = self.cycles.iter().map(|cycle| cycle.id.as_str());
+                self.issues.push(match nearest(parent, known) {
+                    Some(near) => issue.hint(format!("did you mean `{near}`?")),
+                    None => issue.hint("parent_cycle is the cycle_id of the cycle around it"),
+                });
+            }
+            let mut depth = 0;
+            while let Some(at) = around.and_then(|parent| positions.get(parent))
+                && depth <= MAX_DEPTH
+            {
+                depth += 1;
+                around = self.cycles[*at].parent.as_ref();
+            }
+            if depth > MAX_DEPTH {
+                let message =
+                    format!("cycle `{}` stands in itself or in more than {MAX_DEPTH} others", cycle.id);
+                self.issues.push(Issue::error("cycle.depth", message).at("connections"));
+            }
+        }
     }
 
     /// Warns of inputs that several connections feed: right for branches that exclude each other, else a slip.
@@ -201,6 +281,18 @@ impl<'d> Check<'d> {
                 let issue = Issue::warning("connection.several", message);
                 self.issues.push(issue.in_node(&node.id, &self.document.node_place(edge.to)));
             }
+        }
+    }
+}
+
+/// Whether two connections of a cycle say the same; the one that says nothing takes what the other says.
+fn agree(known: &mut Option<Arc<Expr>>, other: Option<Arc<Expr>>) -> bool {
+    match (known.as_ref(), other) {
+        (_, None) => true,
+        (Some(known), Some(other)) => known.source() == other.source(),
+        (None, other) => {
+            *known = other;
+            true
         }
     }
 }

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_duplicate_key_and_too_deep_a_text_are_refused_with_their_place() {
         let error = Value::from_json("{\"a\": 1,\n \"a\": 2}").unwrap_err();
-        assert_eq!((error.message(), error.place()), ("duplicate key `a`", Some("line 2 column 5")));
+        assert_eq!((error.message(), error.place()), ("duplicate key `a`", Some("line 2 column 4")));
         let error = Value::from_json(&"[".repeat(4000)).unwrap_err();
         assert_eq!(error.code(), "json.depth");
     }

@@ -84,13 +84,10 @@ impl WorkflowBuilder {
 
     /// [`WorkflowBuilder::add_connection`] with both ends as `node.port`: `connect("read.data", "filter.data")`.
     pub fn connect(&mut self, from: &str, to: &str) -> &mut Self {
-        let mut half = |end: &str| match end.split_once('.') {
+        // An end without a port is reported with all other problems, at its connection.
+        let half = |end: &str| match end.split_once('.') {
             Some((node, port)) => (Text::from(node), Text::from(port)),
-            None => {
-                let message = format!("`{end}` is not of the form node.port");
-                self.malformed.push(crate::validate::Issue::error("connection.form", message));
-                (Text::from(end), Text::default())
-            }
+            None => (Text::from(end), Text::default()),
         };
         let ((from, output), (to, input)) = (half(from), half(to));
         self.add_connection(from, output, to, input)
@@ -129,11 +126,27 @@ impl WorkflowBuilder {
     /// # Errors
     /// Every problem found.
     pub fn build(&self, registry: &Registry) -> Result<Workflow, Issues> {
+        self.build_inner(registry, 0, &[])
+    }
+
+    /// Validates as a workflow that stands in `depth` others; `fed` names inputs, as (node, input), that get their value
+    /// from the workflow around it, so that nodes with open inputs know them.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn build_inner(
+        &self,
+        registry: &Registry,
+        depth: usize,
+        fed: &[(Text, Text)],
+    ) -> Result<Workflow, Issues> {
+        let validated = validate(self.document.clone(), registry, depth, fed);
         if self.malformed.is_empty() {
-            validate(self.document.clone(), registry, 0)
-        } else {
-            Err(Issues(self.malformed.clone()))
+            return validated;
         }
+        let mut issues = self.malformed.clone();
+        issues.extend(validated.err().into_iter().flat_map(|found| found.0));
+        Err(Issues(issues))
     }
 }
 

@@ -65,9 +65,9 @@ pub struct Cycle {
     /// The most turns it may take.
     pub max_iterations: u32,
     /// Ends it when it holds.
-    pub convergence: Option<Expr>,
+    pub convergence: Option<Arc<Expr>>,
     /// Ends it when it no longer holds.
-    pub condition: Option<Expr>,
+    pub condition: Option<Arc<Expr>>,
     /// The id of the cycle around it.
     pub parent: Option<Text>,
 }

@@ -1,0 +1,88 @@
+//! The implementations in memory keep the rules of their ports.
+
+use std::sync::Arc;
+
+use kailash_core::{
+    exec::{ManualClock, MemoryBlobStore, MemoryLease, MemoryRunLog, SystemClock},
+    testing::{blob_store, clock, lease, run_log},
+};
+use pollster::block_on;
+
+#[test]
+fn the_run_log_in_memory_keeps_the_rules() {
+    for (name, check) in run_log::CHECKS {
+        println!("{name}");
+        block_on(check(Arc::new(MemoryRunLog::default())));
+    }
+}
+
+#[test]
+fn the_blob_store_in_memory_keeps_the_rules() {
+    for (name, check) in blob_store::CHECKS {
+        println!("{name}");
+        block_on(check(Arc::new(MemoryBlobStore::default())));
+    }
+}
+
+fn bench() -> lease::Bench {
+    let clock = Arc::new(ManualClock::default());
+    lease::Bench {
+        lease: Arc::new(MemoryLease::new(clock.clone())),
+        pass: Arc::new(move |time| {
+            clock.advance(time);
+            Box::pin(std::future::ready(()))
+        }),
+        ttl: std::time::Duration::from_secs(10),
+    }
+}
+
+#[test]
+fn leases_in_one_process_keep_the_rules() {
+    for (name, check) in lease::CHECKS {
+        println!("{name}");
+        block_on(check(bench()));
+    }
+}
+
+#[test]
+fn the_clocks_keep_the_rules() {
+    block_on(clock::conformance(async || Arc::new(SystemClock::default())));
+    block_on(clock::conformance(async || Arc::new(ManualClock::default())));
+}
+
+#[test]
+fn a_suite_runs_as_a_whole() {
+    block_on(run_log::conformance(async || Arc::new(MemoryRunLog::default())));
+    block_on(blob_store::conformance(async || Arc::new(MemoryBlobStore::default())));
+    block_on(lease::conformance(async || bench()));
+}
+
+/// A blob store that gives back another content than was put.
+#[derive(Default)]
+struct Forgetful(MemoryBlobStore);
+
+#[async_trait::async_trait]
+impl kailash_core::exec::BlobStore for Forgetful {
+    async fn put(
+        &self,
+        holder: &str,
+        content: bytes::Bytes,
+        media: &str,
+    ) -> kailash_core::Result<kailash_core::exec::BlobRef> {
+        self.0.put(holder, content, media).await
+    }
+
+    async fn get(&self, blob: &kailash_core::exec::BlobRef) -> kailash_core::Result<bytes::Bytes> {
+        self.0.get(blob).await.map(|mut content| content.split_to(content.len() / 2))
+    }
+
+    async fn release(&self, holder: &str) -> kailash_core::Result<()> {
+        self.0.release(holder).await
+    }
+}
+
+#[test]
+#[should_panic(expected = "256 bytes come back as they were")]
+fn a_suite_tells_which_rule_is_broken() {
+    block_on(blob_store::conformance(async || Arc::new(Forgetful::default())));
+}

@@ -1,0 +1,79 @@
+//! Calling bodies: whatever they do, only their node fails.
+
+use std::{
+    any::Any,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context as Task, Poll},
+};
+
+use kailash_core::{
+    Error, ErrorKind, Result,
+    node::{BoxFuture, Outcome, Outputs, UnitKey},
+};
+
+/// Calls `body` and makes an error of its panic.
+pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::node("node.panic", format!("the node panicked: {message}")).with_retry(kailash_core::Retry::Never)
+}
+
+/// What a finished body gave.
+pub(crate) fn outputs(outcome: Outcome) -> Result<Outputs> {
+    match outcome {
+        Outcome::Done(outputs) => Ok(outputs),
+        Outcome::Suspend(_) => {
+            let message = "this runtime keeps no journal, so that a node cannot be suspended";
+            Err(Error::new(ErrorKind::Unavailable, "node.suspend", message)
+                .with_retry(kailash_core::Retry::Never))
+        }
+    }
+}
+
+/// Refuses an outcome that the scheduler could not take, so that no such node is ever called finished.
+pub(crate) fn checked(outcome: Outcome, declared: usize) -> Result<Outcome> {
+    let outputs = outputs(outcome)?;
+    if outputs.len() > declared {
+        return Err(too_many(outputs.len(), declared));
+    }
+    Ok(Outcome::Done(outputs))
+}
+
+/// A body gave more outputs than its node declares.
+pub(crate) fn too_many(given: usize, declared: usize) -> Error {
+    Error::internal(format!("the body gave {given} outputs, but {declared} are declared"))
+}
+
+/// An async body under way. Its panic fails its node alone.
+pub(crate) struct Flight {
+    pub(crate) unit: UnitKey,
+    future: BoxFuture<'static, Result<Outcome>>,
+}
+
+impl Flight {
+    pub(crate) fn new(unit: UnitKey, future: BoxFuture<'static, Result<Outcome>>) -> Self {
+        Self { unit, future }
+    }
+}
+
+impl Future for Flight {
+    type Output = (UnitKey, Result<Outcome>);
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
+        let unit = self.unit;
+        match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(task))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(outcome)) => Poll::Ready((unit, outcome)),
+            Err(panic) => Poll::Ready((unit, Err(panicked(&*panic)))),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How a run ends other than well: refused before it began, failed, or cancelled. Nothing it did is lost.
+
+use std::fmt;
+
+use kailash_core::{Error, ErrorKind, RunId, RunStatus, Text, validate::Issues};
+
+use super::Results;
+
+/// A node's failure.
+#[derive(Clone, Debug)]
+pub struct NodeError {
+    /// The unit: the node's id, with its place in cycles and nested workflows (`outer[2]/inner#1`).
+    pub node: Text,
+    /// What went wrong.
+    pub error: Error,
+}
+
+/// A run that did not complete.
+#[derive(Clone, Debug)]
+pub enum RunError {
+    /// It never began: parameters, services or the plan were wrong.
+    Refused(Issues),
+    /// It began and did not complete.
+    Unfinished(Box<Unfinished>),
+}
+
+/// A run that began and did not complete.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// The run.
+    pub run: RunId,
+    /// `Failed` or `Cancelled`.
+    pub status: RunStatus,
+    /// Why: the first node's failure, a limit of the run, or the cancellation.
+    pub error: Error,
+    /// The nodes that failed, in the order in which they did.
+    pub errors: Vec<NodeError>,
+    /// What the nodes that ran gave.
+    pub results: Results,
+}
+
+impl RunError {
+    /// The class of the failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused(_) => ErrorKind::Invalid,
+            Self::Unfinished(unfinished) => unfinished.error.kind(),
+        }
+    }
+
+    /// The run, if it began.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Unfinished(unfinished) => Some(unfinished.run),
+        }
+    }
+
+    /// The nodes that failed.
+    #[must_use]
+    pub fn errors(&self) -> &[NodeError] {
+        match self {
+            Self::Refused(_) => &[],
+            Self::Unfinished(unfinished) => &unfinished.errors,
+        }
+    }
+
+    /// What the nodes that ran gave.
+    #[must_use]
+    pub fn partial(&self) -> Option<&Results> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Unfinished(unfinished) => Some(&unfinished.results),
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(issues) => write!(f, "the run was refused: {issues}"),
+            Self::Unfinished(unfinished) => match unfinished.errors.as_slice() {
+                [] => write!(f, "{}", unfinished.error),
+                [one] => write!(f, "node `{}` failed: {}", one.node, one.error),
+                [first, rest @ ..] => {
+                    write!(f, "node `{}` failed: {} (and {} more)", first.node, first.error, rest.len())
+                }
+            },
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<Issues> for RunError {
+    fn from(issues: Issues) -> Self {
+        Self::Refused(issues)
+    }
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> Self {
+        Self::Refused(error.into())
+    }
+}

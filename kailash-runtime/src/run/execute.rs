@@ -1,0 +1,229 @@
+//! From a workflow and its parameters to results: the life of one run.
+
+use std::{
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::{Arc, atomic::AtomicBool},
+    task::{Context as Task, Poll},
+};
+
+use kailash_core::{Error, ErrorKind, RunId, RunStatus, Workflow, event::What, workflow::Params};
+use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
+
+use super::{
+    End, Engine, Events, Keep, Results, Run, RunError, Unfinished, events::EventHub, shared::Shared,
+};
+use crate::{plan::Plan, schedule::Schedule};
+
+/// How a run ended: its results and id, or what went wrong.
+pub type Outcome = Result<(Results, RunId), RunError>;
+
+/// Runs a workflow on the task that awaits this.
+pub(crate) async fn execute(engine: &Arc<Engine>, workflow: &Workflow, params: Params) -> Outcome {
+    let (run, _) = prepare(engine, workflow, &params, false)?;
+    conclude(&run).await
+}
+
+/// Runs a workflow on the calling thread, with an executor of its own.
+pub(crate) fn execute_blocking(
+    engine: &Arc<Engine>,
+    workflow: &Workflow,
+    params: Params,
+    executor: fn() -> std::io::Result<tokio::runtime::Runtime>,
+) -> Outcome {
+    let block_on = || {
+        let executor = executor().map_err(|error| Error::internal(format!("an executor: {error}")))?;
+        let outcome = executor.block_on(execute(engine, workflow, params));
+        executor.shutdown_background();
+        outcome
+    };
+    if Handle::try_current().is_err() {
+        return block_on();
+    }
+    // A thread that drives an executor cannot block on another one.
+    std::thread::scope(|threads| {
+        let thread = std::thread::Builder::new().name("kailash-run".into()).spawn_scoped(threads, block_on);
+        let thread = thread.map_err(|error| Error::internal(format!("a thread for the run: {error}")))?;
+        thread.join().unwrap_or_else(|_| Err(Error::internal("the run's thread panicked").into()))
+    })
+}
+
+/// Starts a run as a task of the executor around.
+pub(crate) fn start(
+    engine: &Arc<Engine>,
+    workflow: &Workflow,
+    params: &Params,
+) -> Result<RunHandle, RunError> {
+    let (run, events) = prepare(engine, workflow, params, true)?;
+    let shared = Arc::clone(&run.shared);
+    let task = shared.tokio.spawn(async move { conclude(&run).await });
+    Ok(RunHandle { shared, events, task })
+}
+
+fn prepare(
+    engine: &Arc<Engine>,
+    workflow: &Workflow,
+    params: &Params,
+    listened: bool,
+) -> Result<(Arc<Run>, Option<Events>), RunError> {
+    let tokio = Handle::try_current().map_err(|_| {
+        Error::invalid("runtime.executor", "a run needs a tokio executor around it")
+            .with_hint("call it from async code under tokio, or use `execute`")
+    })?;
+    let plan = engine.plan(workflow)?;
+    let bound = plan.bind(params)?;
+    let settings = &engine.settings;
+    let id = RunId::generate();
+    let heard = listened || !settings.hooks.is_empty();
+    let (hub, events) = if heard {
+        let (hub, events) = EventHub::new(id, Arc::clone(&settings.clock), settings.hooks.clone(), listened);
+        (Some(hub), events)
+    } else {
+        (None, None)
+    };
+    let document = workflow.document();
+    let lineage = Arc::default();
+    let policy = document.on_failure.unwrap_or(settings.on_failure);
+    let reads = match settings.keep {
+        Keep::All => Vec::new(),
+        Keep::Leaves => plan.reads_until_dropped(),
+    };
+    let schedule = Schedule::new(Arc::clone(&plan), bound, Arc::clone(&lineage), policy, reads, heard);
+    let limits = [document.timeout_ms.map(std::time::Duration::from_millis), settings.timeout];
+    let limit = limits.into_iter().flatten().min();
+    let clock = Arc::clone(&settings.clock);
+    let deadline = limit.map(|limit| clock.monotonic().after(limit));
+    let cancelled = AtomicBool::new(false);
+    let cancel = Notify::new();
+    let shared = Arc::new(Shared { run: id, plan, lineage, cancelled, cancel, clock, events: hub, tokio });
+    Ok((Arc::new(Run::new(Arc::clone(engine), shared, schedule, deadline)), events))
+}
+
+async fn conclude(run: &Arc<Run>) -> Outcome {
+    let shared = &run.shared;
+    let over = Over(run);
+    let began = shared.clock.monotonic();
+    if let Some(events) = &shared.events {
+        let (workflow, nodes) = (shared.plan.workflow.name().clone(), shared.plan.workflow.nodes().len());
+        events.emit(None, None, What::RunStarted { workflow, nodes });
+    }
+    let end = run.drive().await;
+    let errors = if matches!(end, End::Through) && run.with_schedule(|s| s.failures().is_empty()) {
+        Vec::new()
+    } else {
+        run.errors()
+    };
+    let (slots, status) = run.with_schedule(Schedule::take_root);
+    drop(over);
+    let results = Results::new(Arc::clone(&shared.plan), slots, status);
+    let (status, error) = match end {
+        End::Cancelled => {
+            let error = Error::new(ErrorKind::Cancelled, "run.cancelled", "the run was cancelled");
+            (RunStatus::Cancelled, Some(error))
+        }
+        End::TimedOut => {
+            let error =
+                Error::new(ErrorKind::Timeout, "run.timeout", "the run took longer than its time limit");
+            (RunStatus::Failed, Some(error))
+        }
+        End::Through => match errors.first() {
+            Some(first) => (RunStatus::Failed, Some(first.error.clone())),
+            None => (RunStatus::Completed, None),
+        },
+    };
+    if let Some(events) = &shared.events {
+        let took = shared.clock.monotonic().saturating_since(began);
+        events.end(What::RunFinished { status, duration_ms: took.as_secs_f64() * 1e3 });
+    }
+    match error {
+        None => Ok((results, shared.run)),
+        Some(error) => Err(RunError::Unfinished(Box::new(Unfinished {
+            run: shared.run,
+            status,
+            error,
+            errors,
+            results,
+        }))),
+    }
+}
+
+/// The end of a run, also of one whose future was dropped: nothing more starts, and bodies still at work on other
+/// threads are told to stop.
+struct Over<'r>(&'r Run);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// A run that was started: to be watched, cancelled, awaited. Dropping it lets the run go on.
+pub struct RunHandle {
+    shared: Arc<Shared>,
+    events: Option<Events>,
+    task: JoinHandle<Outcome>,
+}
+
+impl RunHandle {
+    /// The run.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.shared.run
+    }
+
+    /// The run's events from its start; the first call gets them.
+    pub fn events(&mut self) -> Option<Events> {
+        self.events.take()
+    }
+
+    /// Asks the run to stop: it answers at once, and what is under way is given up.
+    pub fn cancel(&self) {
+        self.shared.cancel();
+    }
+
+    /// What cancels the run, to be kept while the handle is awaited.
+    #[must_use]
+    pub fn canceller(&self) -> impl Fn() + Send + Sync + 'static + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.cancel()
+    }
+}
+
+impl IntoFuture for RunHandle {
+    type Output = Outcome;
+    type IntoFuture = Running;
+
+    fn into_future(self) -> Running {
+        Running(self.task)
+    }
+}
+
+/// The end of a started run.
+pub struct Running(JoinHandle<Outcome>);
+
+impl Future for Running {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Outcome> {
+        let joined = Pin::new(&mut self.0).poll(task);
+        joined.map(|joined| {
+            joined.unwrap_or_else(|error| Err(Error::internal(format!("the run's task: {error}")).into()))
+        })
+    }
+}
+
+impl Plan {
+    /// For each slot of the workflow, after how many reads its value may be dropped: never, where nothing reads it.
+    fn reads_until_dropped(&self) -> Vec<u32> {
+        let scope = &self.scopes[0];
+        let mut reads = scope.reads.clone();
+        for member in &scope.members {
+            let slots = member.slots.start as usize..member.slots.end as usize;
+            let leaf = reads[slots.clone()].iter().all(|count| *count == 0);
+            if leaf {
+                reads[slots].fill(u32::MAX);
+            }
+        }
+        reads
+    }
+}

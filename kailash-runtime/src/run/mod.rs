@@ -1,0 +1,24 @@
+//! Runs: one driver over the scheduler, shared by the runtimes.
+
+mod attempt;
+mod body;
+mod drive;
+mod engine;
+mod error;
+mod events;
+mod execute;
+mod lane;
+mod pipeline;
+mod results;
+mod settings;
+mod shared;
+mod telling;
+
+pub(crate) use drive::{End, Run};
+pub(crate) use engine::{Compute, Engine};
+pub use error::{NodeError, RunError, Unfinished};
+pub use events::{Events, Hook};
+pub use execute::{Outcome, RunHandle};
+pub(crate) use execute::{execute, execute_blocking, start};
+pub use results::{NodeStatus, Results};
+pub use settings::{Keep, Settings};

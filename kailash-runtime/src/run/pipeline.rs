@@ -1,0 +1,222 @@
+//! Nodes joined by stream connections, run concurrently over bounded links.
+//!
+//! ```text
+//! source ──> [batch batch batch] ──> stage ──> [batch ...] ──> stage
+//!               a full link makes its producer wait
+//! ```
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use kailash_core::{
+    Error, ErrorKind, Result, Retry, Text, Value,
+    exec::Monotonic,
+    node::{Context, Emit, Inputs, Lift, Outcome, Outputs, Progress, Streaming, UnitKey, Whole},
+};
+use tokio::{
+    sync::mpsc::{self, Receiver, Sender},
+    task::JoinSet,
+};
+
+use super::{Run, body, engine::Compute};
+use crate::plan::{Form, PipelineMember, PipelinePlan};
+
+/// Items on their way to an input.
+type Batch = (usize, Vec<Value>);
+
+/// Why a producer stops when its consumer is gone; the consumer knows the real reason.
+const LINK_CLOSED: &str = "link.closed";
+
+/// Runs every node of a pipeline to its end and gives the outputs of all of them, in the order of their slots.
+pub(crate) async fn run(
+    run: &Arc<Run>,
+    plan: Arc<PipelinePlan>,
+    mut inputs: Inputs,
+    cx: &Context,
+    deadline: Option<Monotonic>,
+) -> Result<Outcome> {
+    let member = |(member, key): (&PipelineMember, UnitKey)| {
+        let mut own: Inputs = member.inputs.clone().map(|input| inputs.take(input)).collect();
+        if let Some(extra) = member.open.and_then(|node| run.with_schedule(|schedule| schedule.extra(node))) {
+            own.set_extra(extra);
+        }
+        let mut cx = cx.clone();
+        let attempt = cx.attempt();
+        cx.turn_to(key, attempt, deadline);
+        (own, cx)
+    };
+    let given = plan.members.iter().zip(run.shared.members(cx.key())).map(member).collect();
+    let tasks = connect(&plan, run.engine.settings.link_capacity, given);
+    let results = match run.engine.compute {
+        Compute::Here => together(tasks).await,
+        Compute::Pool { .. } => apart(tasks).await,
+    };
+    let results = results.map_err(|(member, error)| {
+        let node: &Text = &plan.members[member].id;
+        run.blame(cx.key(), node);
+        error
+    })?;
+    let mut outputs = Vec::new();
+    for (member, given) in plan.members.iter().zip(results) {
+        let declared = member.outputs as usize;
+        if given.len() > declared {
+            run.blame(cx.key(), &member.id);
+            return Err(body::too_many(given.len(), declared));
+        }
+        outputs.extend(given.into_iter().chain(std::iter::repeat(None)).take(declared));
+    }
+    Ok(Outcome::Done(outputs.into_iter().collect()))
+}
+
+type Task = BoxFuture<'static, (usize, Result<Outputs>)>;
+
+/// One task for each node, joined by links.
+fn connect(plan: &Arc<PipelinePlan>, capacity: usize, given: Vec<(Inputs, Context)>) -> Vec<Task> {
+    let (senders, receivers): (Vec<Sender<Batch>>, Vec<Receiver<Batch>>) =
+        plan.members.iter().map(|_| mpsc::channel(capacity)).unzip();
+    let tasks = receivers.into_iter().zip(given).enumerate().map(|(at, (receiver, (own, cx)))| {
+        let links = plan.links.iter().filter(|link| link.from == at);
+        let out = Links(links.map(|link| (link.output, link.input, senders[link.to].clone())).collect());
+        let plan = Arc::clone(plan);
+        let work = async move { member_run(&plan.members[at], own, receiver, out, &cx).await };
+        AssertUnwindSafe(work)
+            .catch_unwind()
+            .map(move |result| {
+                (at, result.unwrap_or_else(|panic| body::guarded(|| std::panic::resume_unwind(panic))))
+            })
+            .boxed()
+    });
+    // The senders kept here end with this function, so that a stage sees the end when its producers are through.
+    tasks.collect()
+}
+
+async fn member_run(
+    member: &PipelineMember,
+    inputs: Inputs,
+    mut receiver: Receiver<Batch>,
+    mut out: Links,
+    cx: &Context,
+) -> Result<Outputs> {
+    match &member.form {
+        Form::Own(Streaming::Source(factory)) => {
+            let mut source = factory.open(inputs, cx)?;
+            while source.pull(cx, &mut out).await? == Progress::More {
+                cx.check()?;
+            }
+            source.finish(cx).await
+        }
+        Form::Own(Streaming::Stage(factory)) => {
+            let mut stage = factory.open(inputs, cx)?;
+            while let Some((port, items)) = receiver.recv().await {
+                cx.check()?;
+                stage.process(port, items, cx, &mut out).await?;
+            }
+            stage.finish(cx, &mut out).await
+        }
+        Form::Lifted { body, lift, port } => {
+            while let Some((_, items)) = receiver.recv().await {
+                cx.check()?;
+                let lifted = match lift {
+                    Lift::PerBatch => {
+                        let given = call(body, with_input(&inputs, *port, Value::list(items)), cx).await?;
+                        given.map(Value::into_list).transpose().map_err(|_| not_a_list())?.unwrap_or_default()
+                    }
+                    Lift::PerItem => {
+                        let mut lifted = Vec::with_capacity(items.len());
+                        for item in items {
+                            lifted.extend(call(body, with_input(&inputs, *port, item), cx).await?);
+                        }
+                        lifted
+                    }
+                };
+                out.emit(0, lifted).await?;
+            }
+            Ok(Outputs::default())
+        }
+    }
+}
+
+fn not_a_list() -> Error {
+    Error::internal("a body that works on batches must give a list")
+}
+
+fn with_input(inputs: &Inputs, port: usize, value: Value) -> Inputs {
+    let mut value = Some(value);
+    (0..inputs.len()).map(|at| if at == port { value.take() } else { inputs.get(at).cloned() }).collect()
+}
+
+/// Calls a whole-value body and gives its first output.
+async fn call(body: &Whole, inputs: Inputs, cx: &Context) -> Result<Option<Value>> {
+    let outcome = match body {
+        Whole::Inline(run) | Whole::Compute(run) => run.run(inputs, cx)?,
+        Whole::Future(run) => run.run(inputs, cx.clone()).await?,
+        Whole::Scope(_) => return Err(Error::internal("a workflow cannot be a stage")),
+    };
+    Ok(body::outputs(outcome)?.into_iter().next().flatten())
+}
+
+/// All on the task that drives the run.
+async fn together(tasks: Vec<Task>) -> Result<Vec<Outputs>, (usize, Error)> {
+    let mut results: Vec<Outputs> = tasks.iter().map(|_| Outputs::default()).collect();
+    let mut running: FuturesUnordered<Task> = tasks.into_iter().collect();
+    let mut echo = None;
+    while let Some((at, result)) = running.next().await {
+        note(at, result, &mut results, &mut echo)?;
+    }
+    echo.map_or(Ok(results), Err)
+}
+
+/// Each on a task of its own; they end with this future.
+async fn apart(tasks: Vec<Task>) -> Result<Vec<Outputs>, (usize, Error)> {
+    let mut results: Vec<Outputs> = tasks.iter().map(|_| Outputs::default()).collect();
+    let mut running: JoinSet<(usize, Result<Outputs>)> = tasks.into_iter().collect();
+    let mut echo = None;
+    while let Some(joined) = running.join_next().await {
+        let (at, result) =
+            joined.map_err(|error| (0, Error::internal(format!("a stage's task: {error}"))))?;
+        note(at, result, &mut results, &mut echo)?;
+    }
+    echo.map_or(Ok(results), Err)
+}
+
+/// Takes a node's result. That a link was closed is only the echo of a failure that is still to be heard of.
+fn note(
+    at: usize,
+    result: Result<Outputs>,
+    results: &mut [Outputs],
+    echo: &mut Option<(usize, Error)>,
+) -> Result<(), (usize, Error)> {
+    match result {
+        Ok(outputs) => results[at] = outputs,
+        Err(error) if error.code() == LINK_CLOSED => *echo = Some((at, error)),
+        Err(error) => return Err((at, error)),
+    }
+    Ok(())
+}
+
+/// The links that leave one node: (output, input there, link).
+struct Links(Vec<(usize, usize, Sender<Batch>)>);
+
+#[async_trait]
+impl Emit for Links {
+    async fn emit(&mut self, port: usize, items: Vec<Value>) -> Result<()> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let last = self.0.iter().rposition(|(output, ..)| *output == port);
+        let mut items = Some(items);
+        for at in 0..self.0.len() {
+            let (output, input, link) = &self.0[at];
+            if *output != port {
+                continue;
+            }
+            let batch = if Some(at) == last { items.take() } else { items.clone() };
+            link.send((*input, batch.unwrap_or_default())).await.map_err(|_| {
+                Error::new(ErrorKind::Cancelled, LINK_CLOSED, "the node behind the link has stopped")
+                    .with_retry(Retry::Never)
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! The runtimes: Local and Parallel, two ways to drive the same scheduler.
+
+use std::sync::Arc;
+
+use kailash_core::{Error, Result, Services, Workflow, node::BoxFuture, validate::Issues, workflow::Params};
+
+use crate::{
+    plan::Plan,
+    run::{Compute, Engine, Outcome, RunError, RunHandle, Settings, execute, execute_blocking, start},
+};
+
+/// What every runtime offers.
+pub trait Runtime: Send + Sync {
+    /// Runs `workflow` with `params`, on the task that awaits it.
+    fn execute_async<'a>(&'a self, workflow: &'a Workflow, params: Params) -> BoxFuture<'a, Outcome>;
+
+    /// Runs `workflow` with `params` and blocks until it ends; for code that is not async.
+    ///
+    /// # Errors
+    /// As [`Runtime::execute_async`].
+    fn execute(&self, workflow: &Workflow, params: Params) -> Outcome;
+
+    /// Starts `workflow` with `params` as a task of the tokio executor around.
+    ///
+    /// # Errors
+    /// What keeps the run from beginning.
+    fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError>;
+
+    /// Checks whether `workflow` could run with `params` here, without running it.
+    ///
+    /// # Errors
+    /// Every problem of services and parameters.
+    fn check(&self, workflow: &Workflow, params: &Params) -> Result<(), RunError>;
+}
+
+macro_rules! runtime {
+    ($name:ident, $executor:path) => {
+        impl $name {
+            /// A runtime with the services of a host and default settings.
+            #[must_use]
+            pub fn new(services: Services) -> Self {
+                Self::with_settings(services, Settings::default())
+                    .unwrap_or_else(|_| unreachable!("defaults are valid"))
+            }
+
+            /// Runs `workflow` with `params`, on the task that awaits it.
+            ///
+            /// # Errors
+            /// [`RunError::Refused`] before anything ran; [`RunError::Unfinished`] with the partial results.
+            pub async fn execute_async(&self, workflow: &Workflow, params: Params) -> Outcome {
+                execute(&self.0, workflow, params).await
+            }
+
+            /// Runs `workflow` with `params` and blocks until it ends; for code that is not async.
+            ///
+            /// # Errors
+            /// As [`Self::execute_async`].
+            pub fn execute(&self, workflow: &Workflow, params: Params) -> Outcome {
+                execute_blocking(&self.0, workflow, params, $executor)
+            }
+
+            /// Starts `workflow` with `params` as a task of the tokio executor around.
+            ///
+            /// # Errors
+            /// What keeps the run from beginning.
+            #[expect(
+                clippy::needless_pass_by_value,
+                reason = "parameters are handed over as in the other calls"
+            )]
+            pub fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError> {
+                start(&self.0, workflow, &params)
+            }
+
+            /// The plan of `workflow` with this runtime's services, made once while it is in use.
+            ///
+            /// # Errors
+            /// Missing services, wrong parameters of the document, or a body that cannot be built.
+            pub fn plan(&self, workflow: &Workflow) -> Result<Arc<Plan>, Issues> {
+                self.0.plan(workflow)
+            }
+
+            /// How many threads are in compute nodes that were given up at their time limit.
+            #[must_use]
+            pub fn stuck_threads(&self) -> usize {
+                self.0.lane.stuck()
+            }
+        }
+
+        impl Runtime for $name {
+            fn execute_async<'a>(&'a self, workflow: &'a Workflow, params: Params) -> BoxFuture<'a, Outcome> {
+                Box::pin(execute(&self.0, workflow, params))
+            }
+
+            fn execute(&self, workflow: &Workflow, params: Params) -> Outcome {
+                execute_blocking(&self.0, workflow, params, $executor)
+            }
+
+            fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError> {
+                start(&self.0, workflow, &params)
+            }
+
+            fn check(&self, workflow: &Workflow, params: &Params) -> Result<(), RunError> {
+                self.0.plan(workflow)?.bind(params)?;
+                Ok(())
+            }
+        }
+    };
+}
+
+/// Runs everything of a run on the one thread that awaits it: async nodes concurrently, compute nodes one by one.
+/// Compute under a time limit goes to a thread that can be left behind, so that the run can answer in time.
+#[derive(Clone)]
+pub struct LocalRuntime(Arc<Engine>);
+
+impl LocalRuntime {
+    /// A runtime with the services of a host.
+    ///
+    /// # Errors
+    /// Settings that cannot work.
+    pub fn with_settings(services: Services, settings: Settings) -> Result<Self> {
+        Engine::new(services, settings, Compute::Here).map(|engine| Self(Arc::new(engine)))
+    }
+}
+
+/// Uses all cores: compute nodes run on a pool of threads, async nodes as tasks of the executor around.
+#[derive(Clone)]
+pub struct ParallelRuntime(Arc<Engine>);
+
+impl ParallelRuntime {
+    /// A runtime with the services of a host.
+    ///
+    /// # Errors
+    /// Settings that cannot work.
+    pub fn with_settings(services: Services, settings: Settings) -> Result<Self> {
+        Engine::new(services, settings, Compute::pool()).map(|engine| Self(Arc::new(engine)))
+    }
+}
+
+runtime!(LocalRuntime, one_thread);
+runtime!(ParallelRuntime, all_cores);
+
+fn one_thread() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn all_cores() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// A runtime by the name that command lines and configs use: `local` or `parallel`.
+///
+/// # Errors
+/// Kind `Invalid` for another name or settings that cannot work.
+pub fn by_name(name: &str, services: Services, settings: Settings) -> Result<Box<dyn Runtime>> {
+    match name {
+        "local" => Ok(Box::new(LocalRuntime::with_settings(services, settings)?)),
+        "parallel" => Ok(Box::new(ParallelRuntime::with_settings(services, settings)?)),
+        other => Err(Error::invalid("runtime.unknown", format!("there is no runtime `{other}`"))
+            .with_hint("use local or parallel")),
+    }
+}

@@ -1,0 +1,6 @@
+//! Directories listed.
+
+mod reader;
+mod scan;
+
+pub(super) use reader::DirectoryReader;

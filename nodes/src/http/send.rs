@@ -1,0 +1,185 @@
+//! Sends a request: one time limit per attempt, redirects followed without secrets, failures tried again.
+//!
+//! ```text
+//! attempt ─> exchange ─> 3xx: next exchange (secrets only within one origin)
+//!    ^          │
+//!    └─ wait <──┴─ no connection, 429, 5xx: again, if repeating is harmless and attempts are left
+//! ```
+
+use std::time::Duration;
+
+use kailash_core::{Error, ErrorKind, Result, Retry, node::Context};
+use reqwest::{
+    Client, Method, Response, StatusCode, Url,
+    header::{
+        AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+        PROXY_AUTHORIZATION, RETRY_AFTER,
+    },
+};
+
+use super::{
+    error::{sending, shown, timeout},
+    message::Message,
+    response::{Answer, read_body},
+};
+
+/// How many redirects are followed.
+const MAX_REDIRECTS: usize = 10;
+/// The longest wait before another attempt; a server that asks for more gets no other attempt.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// How requests are sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sending {
+    pub(super) timeout: Duration,
+    pub(super) most: usize,
+    pub(super) follow: bool,
+    pub(super) retries: u32,
+    pub(super) backoff: Duration,
+    /// Whether repeating a request is harmless whatever its method.
+    pub(super) idempotent: bool,
+}
+
+impl Sending {
+    /// Sends `message` with the header `secret` and gives the answer, whatever its status.
+    ///
+    /// # Errors
+    /// What the last attempt failed with.
+    pub(super) async fn send(
+        &self,
+        client: &Client,
+        message: Message,
+        secret: Option<(HeaderName, HeaderValue)>,
+        cx: &Context,
+    ) -> Result<Answer> {
+        let repeatable = self.idempotent || message.is_idempotent();
+        let mut attempt = 0;
+        loop {
+            cx.check()?;
+            let began = cx.clock().monotonic();
+            let exchange = self.attempt(client, message.clone(), secret.clone(), repeatable);
+            let outcome = tokio::time::timeout(self.timeout, exchange)
+                .await
+                .unwrap_or_else(|_| Err(timeout(&message.url, Some(self.timeout), repeatable)));
+            let again = attempt < self.retries && worth_another(&outcome, repeatable);
+            let wait = match &outcome {
+                Ok(answer) => retry_after(&answer.headers, cx),
+                Err(_) => None,
+            };
+            let wait = wait.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(16)));
+            if !again || wait > MAX_WAIT || cx.deadline().is_some_and(|left| left <= wait) {
+                return outcome
+                    .map(|answer| Answer { took: cx.clock().monotonic().saturating_since(began), ..answer });
+            }
+            attempt += 1;
+            tracing::debug!(url = shown(&message.url), attempt, ?wait, "an HTTP request is tried again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One request and the redirects that it leads to.
+    async fn attempt(
+        &self,
+        client: &Client,
+        mut message: Message,
+        mut secret: Option<(HeaderName, HeaderValue)>,
+        repeatable: bool,
+    ) -> Result<Answer> {
+        for _ in 0..=MAX_REDIRECTS {
+            let response = exchange(client, &message, secret.as_ref(), repeatable).await?;
+            match self.follow.then(|| next_url(&response)).flatten() {
+                Some(next) => redirect(&mut message, &mut secret, response.status(), next?),
+                None => {
+                    let (status, headers, url) =
+                        (response.status(), response.headers().clone(), response.url().clone());
+                    let body = read_body(response, self.most, repeatable).await?;
+                    return Ok(Answer { status, headers, url, body, took: Duration::ZERO });
+                }
+            }
+        }
+        let message = format!("more than {MAX_REDIRECTS} redirects, the last one to {}", shown(&message.url));
+        Err(Error::new(ErrorKind::Limit, "http.redirects", message).with_retry(Retry::Never))
+    }
+}
+
+async fn exchange(
+    client: &Client,
+    message: &Message,
+    secret: Option<&(HeaderName, HeaderValue)>,
+    repeatable: bool,
+) -> Result<Response> {
+    let mut headers = message.headers.clone();
+    if let Some((name, value)) = secret {
+        headers.insert(name, value.clone());
+    }
+    let mut request = client.request(message.method.clone(), message.url.clone()).headers(headers);
+    if let Some(body) = &message.body {
+        request = request.body(body.clone());
+    }
+    request.send().await.map_err(|error| sending(error, &message.url, repeatable))
+}
+
+/// Where a redirect leads.
+fn next_url(response: &Response) -> Option<Result<Url>> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?;
+    let next = location.to_str().ok().and_then(|location| response.url().join(location).ok());
+    let next = next.filter(|url| matches!(url.scheme(), "http" | "https"));
+    Some(next.ok_or_else(|| {
+        Error::new(ErrorKind::Invalid, "http.redirect", "a redirect leads to no address of http or https")
+            .at(shown(response.url()))
+    }))
+}
+
+/// Turns `message` to `next` (RFC 9110, 15.4). What proves who sends it stays behind when the origin changes.
+fn redirect(
+    message: &mut Message,
+    secret: &mut Option<(HeaderName, HeaderValue)>,
+    status: StatusCode,
+    next: Url,
+) {
+    let becomes_get = match status.as_u16() {
+        303 => message.method != Method::HEAD,
+        301 | 302 => message.method == Method::POST,
+        _ => false,
+    };
+    if becomes_get {
+        message.method = Method::GET;
+        message.body = None;
+        message.headers.remove(CONTENT_TYPE);
+        message.headers.remove(CONTENT_LENGTH);
+    }
+    if next.origin() != message.url.origin() {
+        *secret = None;
+        for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+            message.headers.remove(name);
+        }
+    }
+    message.url = next;
+}
+
+/// Whether another attempt may do better and can do no harm.
+fn worth_another(outcome: &Result<Answer>, repeatable: bool) -> bool {
+    match outcome {
+        Ok(answer) => {
+            let status = answer.status;
+            repeatable && (status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error())
+        }
+        // Without a connection nothing was sent.
+        Err(error) if error.code() == "http.connect" => true,
+        Err(error) => repeatable && error.retry() != Retry::Never,
+    }
+}
+
+/// The wait that the server asks for: seconds, or a date (RFC 9110, 10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap, cx: &Context) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_millisecond();
+    let millis = at.saturating_sub(cx.clock().now().unix_millis());
+    Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+}

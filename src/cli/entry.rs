@@ -1,0 +1,101 @@
+//! From the process's arguments to its exit status.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use kailash_core::validate::Issue;
+
+use super::{
+    answer,
+    args::{Cli, Command},
+    completions, convert, graph, new, nodes,
+    refusal::Refusal,
+    run, schema,
+    term::{Paint, err},
+    validate,
+};
+
+/// Refused: nothing was begun.
+pub(super) const REFUSED: u8 = 2;
+
+/// Runs the command that the process's arguments name.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    log(cli.verbose);
+    let done = match &cli.command {
+        Command::Run(args) => run::main(args),
+        Command::Validate(args) => validate::main(args),
+        Command::Nodes(args) => nodes::main(args),
+        Command::Schema(args) => schema::main(args),
+        Command::Graph(args) => graph::main(args),
+        Command::Convert(args) => convert::main(args),
+        Command::New(args) => new::main(args),
+        Command::Completions(args) => completions::main(args),
+    };
+    done.unwrap_or_else(|error| failed(&error))
+}
+
+/// Help and version go to stdout; wrong arguments are refused, in JSON too where that was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    if !error.use_stderr() {
+        return printed.map_or_else(|error| failed(&error.into()), |()| ExitCode::SUCCESS);
+    }
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let given = |name: &str| arguments.iter().any(|argument| argument == name);
+    if given("--json") {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let refusal = Refusal::of(Issue::error("cli.usage", message).hint("`kailash help` tells more"));
+        let answered = match (given("run"), given("validate")) {
+            (true, _) => answer::refused(&refusal),
+            (_, true) => validate::print_json(&refusal, None),
+            _ => Ok(()),
+        };
+        if let Err(error) = answered {
+            return failed(&error);
+        }
+    }
+    ExitCode::from(REFUSED)
+}
+
+/// Tells of a failure. A reader that went away (`kailash nodes | head -1`) had what it wanted.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        return match refusal.print() {
+            Ok(()) => ExitCode::from(REFUSED),
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    if io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    let told = writeln!(err(), "{}: {error:#}", Paint::stderr().red("error"));
+    // Where stderr is closed too, the exit status alone has to tell.
+    drop(told);
+    ExitCode::FAILURE
+}
+
+/// Logs to stderr, only when `-v` or RUST_LOG asks for it.
+fn log(verbose: u8) {
+    let filter = match (std::env::var("RUST_LOG"), verbose) {
+        (Ok(filter), _) if !filter.is_empty() => filter,
+        (_, 0) => return,
+        (_, 1) => "info".to_owned(),
+        (_, 2) => {
+            "info,kailash_core=debug,kailash_runtime=debug,kailash_nodes=debug,kailash_edge=debug".to_owned()
+        }
+        _ => "trace".to_owned(),
+    };
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    logs.with_ansi(Paint::stderr().is_on()).init();
+}

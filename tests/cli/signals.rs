@@ -1,0 +1,60 @@
+//! Signals: the first cancels and prints what is done, the second ends the process.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::json;
+
+use crate::support::{Folder, Said};
+
+/// A run that waits for an answer that never comes, once it waits.
+fn waiting(arguments: &[&str]) -> (Folder, Child, TcpListener) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let document = json!({"format": "1.0", "nodes": {
+        "first": {"type": "Expression", "config": {"expression": "'done'"}},
+        "get": {"type": "HTTPRequest", "config": {"url": url}},
+        "after": {"type": "Expression", "config": {"expression": "1"}}},
+        "connections": [{"from": "first.result", "to": "get.body"}, {"from": "get.content", "to": "after.item"}]});
+    let folder = Folder::with("f.json", document.to_string());
+    let mut command = folder.command(&[&["run", "f.json"], arguments].concat());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (connection, _) = silent.accept().unwrap();
+    // Kept open until the process ends, by forgetting it: a closed connection would be an answer.
+    std::mem::forget(connection);
+    (folder, child, silent)
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn sigint_cancels_the_run_and_its_partial_results_are_printed() {
+    for (runtime, name) in [("local", "-INT"), ("parallel", "-INT"), ("local", "-TERM")] {
+        let (_folder, child, _silent) = waiting(&["--json", "--runtime", runtime]);
+        signal(&child, name);
+        let said = Said::of(child.wait_with_output().unwrap());
+        assert_eq!(said.code, 1, "{said:?}");
+        let answer = said.json();
+        assert_eq!(answer["status"], "cancelled");
+        assert_eq!(answer["results"], json!({"first": {"result": "done"}}));
+        assert!(answer["skipped"].as_array().unwrap().contains(&json!("after")));
+        let errors = answer["errors"].as_array().unwrap();
+        let own = errors.iter().find(|error| error["node"].is_null()).unwrap();
+        assert_eq!((&own["kind"], &own["code"]), (&json!("cancelled"), &json!("run.cancelled")));
+    }
+}
+
+#[test]
+fn people_are_told_that_the_run_was_cancelled() {
+    let (_folder, child, _silent) = waiting(&[]);
+    signal(&child, "-INT");
+    let said = Said::of(child.wait_with_output().unwrap());
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("✓ first") && said.out.contains("cancelled in "), "{}", said.out);
+    assert!(said.err.contains("error[run.cancelled]"), "{}", said.err);
+}
