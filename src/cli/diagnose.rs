@@ -60,9 +60,9 @@ fn of_params(issue: &Issue) -> bool {
 }
 
 fn one(out: &mut impl Write, issue: &Issue, refusal: &Refusal, paint: Paint) -> io::Result<()> {
-    let (word, code) = ("error", &issue.code);
+    let code = &issue.code;
     let head = if issue.is_error() {
-        paint.red(format!("{word}[{code}]"))
+        paint.red(format!("error[{code}]"))
     } else {
         paint.yellow(format!("warning[{code}]"))
     };

@@ -71,8 +71,8 @@ fn split(text: &str) -> Result<(&str, &str), Refusal> {
 /// is taken for one all the same, so that the message names it.
 fn end<'n>(name: &'n str, workflow: &Workflow) -> Option<(&'n str, &'n str)> {
     let dots = name.match_indices('.').map(|(at, _)| (&name[..at], &name[at + 1..]));
-    let known = dots.filter(|(node, input)| !input.is_empty() && workflow.position(node).is_some());
-    known.last().or_else(|| name.split_once('.'))
+    let mut known = dots.filter(|(node, input)| !input.is_empty() && workflow.position(node).is_some());
+    known.next_back().or_else(|| name.split_once('.'))
 }
 
 fn from_file(source: Source, workflow: &Workflow) -> Result<Params, Refusal> {

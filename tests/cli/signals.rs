@@ -1,30 +1,34 @@
 //! Signals: the first cancels and prints what is done, the second ends the process.
 
 use std::{
+    io::{BufRead, BufReader, Read},
     net::TcpListener,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use serde_json::json;
 
 use crate::support::{Folder, Said};
 
-/// A run that waits for an answer that never comes, once it waits.
-fn waiting(arguments: &[&str]) -> (Folder, Child, TcpListener) {
+/// A run that waits for an answer that never comes, once it waits, and what it still says on stderr.
+fn waiting(arguments: &[&str]) -> (Folder, Child, BufReader<ChildStderr>, TcpListener) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());
     let document = json!({"format": "1.0", "nodes": {
         "first": {"type": "Expression", "config": {"expression": "'done'"}},
-        "get": {"type": "HTTPRequest", "config": {"url": url}},
+        "get": {"type": "HTTPRequest", "config": {"url": url, "method": "POST"}},
         "after": {"type": "Expression", "config": {"expression": "1"}}},
-        "connections": [{"from": "first.result", "to": "get.body"}, {"from": "get.content", "to": "after.item"}]});
+        "connections": [{"from": "first.result", "to": "get.body"}, {"from": "get.status_code", "to": "after.item"}]});
     let folder = Folder::with("f.json", document.to_string());
-    let mut command = folder.command(&[&["run", "f.json"], arguments].concat());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (connection, _) = silent.accept().unwrap();
-    // Kept open until the process ends, by forgetting it: a closed connection would be an answer.
-    std::mem::forget(connection);
-    (folder, child, silent)
+    let mut command = folder.command(&[&["run", "f.json", "--events"], arguments].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut events = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !(line.contains("node.started") && line.contains("\"get\"")) {
+        line.clear();
+        assert!(events.read_line(&mut line).unwrap() > 0, "the run ended before it waited");
+    }
+    (folder, child, events, silent)
 }
 
 fn signal(child: &Child, name: &str) {
@@ -35,7 +39,7 @@ fn signal(child: &Child, name: &str) {
 #[test]
 fn sigint_cancels_the_run_and_its_partial_results_are_printed() {
     for (runtime, name) in [("local", "-INT"), ("parallel", "-INT"), ("local", "-TERM")] {
-        let (_folder, child, _silent) = waiting(&["--json", "--runtime", runtime]);
+        let (_folder, child, _events, _silent) = waiting(&["--json", "--runtime", runtime]);
         signal(&child, name);
         let said = Said::of(child.wait_with_output().unwrap());
         assert_eq!(said.code, 1, "{said:?}");
@@ -51,9 +55,10 @@ fn sigint_cancels_the_run_and_its_partial_results_are_printed() {
 
 #[test]
 fn people_are_told_that_the_run_was_cancelled() {
-    let (_folder, child, _silent) = waiting(&[]);
+    let (_folder, child, mut events, _silent) = waiting(&[]);
     signal(&child, "-INT");
-    let said = Said::of(child.wait_with_output().unwrap());
+    let mut said = Said::of(child.wait_with_output().unwrap());
+    events.read_to_string(&mut said.err).unwrap();
     assert_eq!(said.code, 1);
     assert!(said.out.contains("✓ first") && said.out.contains("cancelled in "), "{}", said.out);
     assert!(said.err.contains("error[run.cancelled]"), "{}", said.err);

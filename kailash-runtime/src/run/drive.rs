@@ -159,10 +159,11 @@ impl Run {
                 self.launch(ready, &mut flying, &mut landed);
             }
             turns += 1;
+            // Also where something is always ready at once: others of the executor, such as who cancels, get their turn.
+            if busy || turns.is_multiple_of(BUDGET) {
+                tokio::task::yield_now().await;
+            }
             if busy || !landed.is_empty() {
-                if busy || turns.is_multiple_of(BUDGET) {
-                    tokio::task::yield_now().await;
-                }
                 continue;
             }
             tokio::select! {

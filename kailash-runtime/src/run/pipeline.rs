@@ -38,13 +38,14 @@ pub(crate) async fn run(
 ) -> Result<Outcome> {
     let member = |(member, key): (&PipelineMember, UnitKey)| {
         let mut own: Inputs = member.inputs.clone().map(|input| inputs.take(input)).collect();
-        if let Some(extra) = member.open.and_then(|node| run.with_schedule(|schedule| schedule.extra(node))) {
-            own.set_extra(extra);
+        let extra = member.open.and_then(|node| run.with_schedule(|schedule| schedule.extra(node)));
+        if let Some(extra) = &extra {
+            own.set_extra(Arc::clone(extra));
         }
         let mut cx = cx.clone();
         let attempt = cx.attempt();
         cx.turn_to(key, attempt, deadline);
-        (own, cx)
+        Given { inputs: own, extra, cx }
     };
     let given = plan.members.iter().zip(run.shared.members(cx.key())).map(member).collect();
     let tasks = connect(&plan, run.engine.settings.link_capacity, given);
@@ -69,17 +70,25 @@ pub(crate) async fn run(
     Ok(Outcome::Done(outputs.into_iter().collect()))
 }
 
+/// What one node of a pipeline gets besides its stream.
+struct Given {
+    inputs: Inputs,
+    /// Run parameters beyond its inputs, to be given anew with each item of a lifted body.
+    extra: Option<Arc<[(Text, Value)]>>,
+    cx: Context,
+}
+
 type Task = BoxFuture<'static, (usize, Result<Outputs>)>;
 
 /// One task for each node, joined by links.
-fn connect(plan: &Arc<PipelinePlan>, capacity: usize, given: Vec<(Inputs, Context)>) -> Vec<Task> {
+fn connect(plan: &Arc<PipelinePlan>, capacity: usize, given: Vec<Given>) -> Vec<Task> {
     let (senders, receivers): (Vec<Sender<Batch>>, Vec<Receiver<Batch>>) =
         plan.members.iter().map(|_| mpsc::channel(capacity)).unzip();
-    let tasks = receivers.into_iter().zip(given).enumerate().map(|(at, (receiver, (own, cx)))| {
+    let tasks = receivers.into_iter().zip(given).enumerate().map(|(at, (receiver, given))| {
         let links = plan.links.iter().filter(|link| link.from == at);
         let out = Links(links.map(|link| (link.output, link.input, senders[link.to].clone())).collect());
         let plan = Arc::clone(plan);
-        let work = async move { member_run(&plan.members[at], own, receiver, out, &cx).await };
+        let work = async move { member_run(&plan.members[at], given, receiver, out).await };
         AssertUnwindSafe(work)
             .catch_unwind()
             .map(move |result| {
@@ -93,11 +102,12 @@ fn connect(plan: &Arc<PipelinePlan>, capacity: usize, given: Vec<(Inputs, Contex
 
 async fn member_run(
     member: &PipelineMember,
-    inputs: Inputs,
+    given: Given,
     mut receiver: Receiver<Batch>,
     mut out: Links,
-    cx: &Context,
 ) -> Result<Outputs> {
+    let Given { inputs, extra, cx } = given;
+    let cx = &cx;
     match &member.form {
         Form::Own(Streaming::Source(factory)) => {
             let mut source = factory.open(inputs, cx)?;
@@ -117,15 +127,16 @@ async fn member_run(
         Form::Lifted { body, lift, port } => {
             while let Some((_, items)) = receiver.recv().await {
                 cx.check()?;
+                let with = |value| with_input(&inputs, extra.as_ref(), *port, value);
                 let lifted = match lift {
                     Lift::PerBatch => {
-                        let given = call(body, with_input(&inputs, *port, Value::list(items)), cx).await?;
+                        let given = call(body, with(Value::list(items)), cx).await?;
                         given.map(Value::into_list).transpose().map_err(|_| not_a_list())?.unwrap_or_default()
                     }
                     Lift::PerItem => {
                         let mut lifted = Vec::with_capacity(items.len());
                         for item in items {
-                            lifted.extend(call(body, with_input(&inputs, *port, item), cx).await?);
+                            lifted.extend(call(body, with(item), cx).await?);
                         }
                         lifted
                     }
@@ -141,9 +152,14 @@ fn not_a_list() -> Error {
     Error::internal("a body that works on batches must give a list")
 }
 
-fn with_input(inputs: &Inputs, port: usize, value: Value) -> Inputs {
+fn with_input(inputs: &Inputs, extra: Option<&Arc<[(Text, Value)]>>, port: usize, value: Value) -> Inputs {
     let mut value = Some(value);
-    (0..inputs.len()).map(|at| if at == port { value.take() } else { inputs.get(at).cloned() }).collect()
+    let at = |at| if at == port { value.take() } else { inputs.get(at).cloned() };
+    let mut given: Inputs = (0..inputs.len()).map(at).collect();
+    if let Some(extra) = extra {
+        given.set_extra(Arc::clone(extra));
+    }
+    given
 }
 
 /// Calls a whole-value body and gives its first output.

@@ -14,6 +14,8 @@ mod frame;
 mod gather;
 mod scopes;
 mod state;
+#[cfg(all(test, feature = "testing"))]
+mod tests;
 
 pub(crate) use frame::{Lineage, Status};
 pub(crate) use state::{Failure, Note, Ready, Schedule};

@@ -92,6 +92,12 @@ impl Flow {
         self.build().unwrap_or_else(|issues| panic!("the check's workflow is sound: {issues}"))
     }
 
+    /// The services that know the workflow's bodies.
+    pub fn services(&self) -> Services {
+        let bodies = Bodies(Arc::new(self.bodies.clone()));
+        Services::builder().with(bodies).expect("one service has no namesake").build()
+    }
+
     /// A scope around this workflow: `feeds` as (outer position, `node.input`), `taps` as `node.output.path`.
     fn scope(&self, feeds: &[(usize, &str)], taps: &[&str], repeat: Repeat) -> Scope {
         let end = |end: &str| {
@@ -151,9 +157,7 @@ impl Lab {
 
     /// A runtime that knows the workflow's bodies.
     pub fn runtime(&self) -> Arc<dyn Runtime> {
-        let bodies = Bodies(Arc::new(self.flow.bodies.clone()));
-        let services = Services::builder().with(bodies).expect("one service has no namesake").build();
-        (self.make)(services, self.settings.clone())
+        (self.make)(self.flow.services(), self.settings.clone())
     }
 
     /// The runtime and the workflow.

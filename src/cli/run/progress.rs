@@ -69,11 +69,7 @@ impl State {
     fn hear(&mut self, event: &Event, ids: &HashSet<Text>) {
         let Some(unit) = &event.unit else { return };
         match &event.what {
-            What::NodeStarted => {
-                if !self.running.contains(unit) {
-                    self.running.push(unit.clone());
-                }
-            }
+            What::NodeStarted if !self.running.contains(unit) => self.running.push(unit.clone()),
             What::NodeFinished { .. } | What::NodeFailed { .. } | What::NodeSkipped => {
                 self.running.retain(|running| running != unit);
                 self.said = None;

@@ -1,8 +1,6 @@
 //! Values for people: the first few items, in the width there is.
 
-use std::fmt::Write;
-
-use kailash_core::{Kind, Value};
+use kailash_core::Value;
 
 use crate::cli::term::one_line;
 
@@ -16,8 +14,7 @@ pub(super) fn shorten(value: &Value, width: usize) -> String {
     let mut text = String::new();
     match value {
         Value::List(items) if items.len() > ITEMS => {
-            let written = write!(text, "{} items: ", grouped(items.len()));
-            debug_assert!(written.is_ok(), "a string takes everything");
+            text.push_str(&format!("{} items: ", grouped(items.len())));
             show(value, 0, width, &mut text);
         }
         Value::Str(long) => text.push_str(long),
@@ -64,10 +61,7 @@ fn show(value: &Value, depth: usize, width: usize, text: &mut String) {
             text.push_str(&format!("{quoted:?}"));
         }
         Value::Float(number) => text.push_str(&format!("{number:?}")),
-        other => {
-            debug_assert!(other.kind() != Kind::List, "lists are above");
-            text.push_str(&other.to_json().unwrap_or_default());
-        }
+        other => text.push_str(&other.to_json().unwrap_or_default()),
     }
 }
 
@@ -82,7 +76,7 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -44,21 +44,27 @@ pub(super) fn passes_below(wire: &Wire, layers: &Layers, y: &[f64]) -> bool {
     bottom - own <= own - top + 1.0
 }
 
+/// A port: how high what it leads to stands, and its wires.
+#[derive(Default)]
+struct Port {
+    heights: Vec<f64>,
+    wires: Vec<usize>,
+}
+
 #[expect(clippy::cast_precision_loss, reason = "ports are few")]
 fn side(wires: &[Wire], end: usize, height: impl Fn(usize) -> f64) -> Vec<f64> {
-    // Node, then port: the heights that it leads to, and its wires.
-    let mut nodes: BTreeMap<usize, BTreeMap<usize, (Vec<f64>, Vec<usize>)>> = BTreeMap::new();
+    let mut nodes: BTreeMap<usize, BTreeMap<usize, Port>> = BTreeMap::new();
     for (at, wire) in wires.iter().enumerate() {
         let node = if end == 0 { wire.from } else { wire.to };
         let port = nodes.entry(node).or_default().entry(wire.ends[end]).or_default();
-        port.0.push(height(at));
-        port.1.push(at);
+        port.heights.push(height(at));
+        port.wires.push(at);
     }
     let mut offsets = vec![0.0; wires.len()];
     for ports in nodes.into_values() {
         let mean = |heights: &[f64]| heights.iter().map(|height| height / heights.len() as f64).sum::<f64>();
         let mut ordered: Vec<(f64, Vec<usize>)> =
-            ports.into_values().map(|(heights, wires)| (mean(&heights), wires)).collect();
+            ports.into_values().map(|port| (mean(&port.heights), port.wires)).collect();
         ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
         let middle = (ordered.len() as f64 - 1.0) / 2.0;
         for (position, (_, wires)) in ordered.into_iter().enumerate() {
