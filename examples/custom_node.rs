@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example custom_node`
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use kailash::{
     Error, Kind, LocalRuntime, Params, Registry, Result, Value, WorkflowBuilder,
     node::{Body, BuildContext, Input, NodeType, Outcome, Output, Outputs, Spec},

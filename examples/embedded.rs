@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example embedded`
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use kailash::{ParallelRuntime, Params, Registry, RunError, Value, WorkflowBuilder, value};
 use tokio::sync::{mpsc, oneshot};
 

@@ -1,5 +1,7 @@
 //! The law of the arrows: which crate may lean on which, read from what cargo itself says.
 
+#![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
+
 use std::{collections::BTreeMap, process::Command};
 
 use serde_json::Value;

@@ -6,7 +6,7 @@ type Datum = Arc<dyn Any + Send + Sync>;
 type Node = Box<dyn Fn(Vec<Datum>) -> Pin<Box<dyn Future<Output = Datum> + Send>> + Send + Sync>;
 
 /// Nodes in topological order, each with the positions of those it takes from.
-pub struct Graph(Vec<(Node, Vec<usize>)>);
+pub(crate) struct Graph(Vec<(Node, Vec<usize>)>);
 
 fn add() -> Node {
     Box::new(|inputs| {
@@ -18,7 +18,7 @@ fn add() -> Node {
 }
 
 impl Graph {
-    pub async fn run(&self) {
+    pub(crate) async fn run(&self) {
         let mut slots: Vec<Option<Datum>> = vec![None; self.0.len()];
         for (at, (node, from)) in self.0.iter().enumerate() {
             let inputs = from.iter().filter_map(|source| slots[*source].clone()).collect();
@@ -28,17 +28,17 @@ impl Graph {
     }
 }
 
-pub fn chain(length: usize) -> Graph {
+pub(crate) fn chain(length: usize) -> Graph {
     Graph((0..length).map(|i| (add(), if i == 0 { vec![] } else { vec![i - 1] })).collect())
 }
 
-pub fn fan(width: usize) -> Graph {
+pub(crate) fn fan(width: usize) -> Graph {
     let mut nodes = vec![(add(), vec![])];
     nodes.extend((0..width).map(|_| (add(), vec![0])));
     nodes.push((add(), (1..=width).collect()));
     Graph(nodes)
 }
 
-pub fn layered(edges: &[Vec<usize>]) -> Graph {
+pub(crate) fn layered(edges: &[Vec<usize>]) -> Graph {
     Graph(edges.iter().map(|from| (add(), from.clone())).collect())
 }

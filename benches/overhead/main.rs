@@ -7,6 +7,12 @@
 //!
 //! `cargo bench --bench overhead [-- FILTER]`
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench prints its figures and stops at a mistake"
+)]
+
 mod floor;
 mod measure;
 mod nodes;
@@ -16,7 +22,7 @@ use std::sync::Arc;
 use kailash::{
     Keep, LocalRuntime, ParallelRuntime, Params, Services, Settings, Value, Workflow, WorkflowBuilder, value,
 };
-use measure::{Measured, Round, report};
+use measure::{Round, report};
 
 fn chain(kind: &str, length: usize) -> Workflow {
     let mut builder = WorkflowBuilder::new("chain");
@@ -155,16 +161,18 @@ fn compute(runtimes: &Runtimes) {
     let mut rounds = Round::new("compute nodes of 101 µs, wide", count);
     rounds.run(15, |round| {
         round.measure("sequential loop", || {
-            (0..count).for_each(|i| drop(std::hint::black_box(nodes::spin(i as u64, spins))))
+            (0..count).for_each(|i| {
+                std::hint::black_box(nodes::spin(i as u64, spins));
+            });
         });
         round.measure("static split over threads", || {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
             std::thread::scope(|scope| {
                 for t in 0..threads {
                     scope.spawn(move || {
-                        (t..count)
-                            .step_by(threads)
-                            .for_each(|i| drop(std::hint::black_box(nodes::spin(i as u64, spins))))
+                        (t..count).step_by(threads).for_each(|i| {
+                            std::hint::black_box(nodes::spin(i as u64, spins));
+                        });
                     });
                 }
             });
@@ -175,7 +183,9 @@ fn compute(runtimes: &Runtimes) {
     let mut rounds = Round::new("compute nodes of 101 µs, layered 10,000", 10_000);
     rounds.run(5, |round| {
         round.measure("sequential loop", || {
-            (0..10_000).for_each(|i| drop(std::hint::black_box(nodes::spin(i as u64, spins))))
+            (0..10_000).for_each(|i| {
+                std::hint::black_box(nodes::spin(i as u64, spins));
+            });
         });
         round.measure("Parallel", || runtimes.parallel(&layered));
     });
@@ -236,10 +246,12 @@ fn document() {
         let mut workflow = None;
         round.measure("serde_json parse alone", || drop(serde_json::from_str::<serde_json::Value>(&text)));
         round.measure("text -> document", || {
-            parsed = kailash::format::read(&text, kailash::format::Syntax::Json).ok()
+            parsed = kailash::format::read(&text, kailash::format::Syntax::Json).ok();
         });
         let builder = WorkflowBuilder::from(parsed.clone().expect("a document"));
-        round.measure("document -> workflow", || workflow = builder.build(&registry).ok());
+        round.measure("document -> workflow", || {
+            workflow = builder.build(&registry).ok();
+        });
         let ready = workflow.clone().expect("a workflow");
         round.measure("workflow -> plan", || drop(kailash::Plan::new(&ready, &Services::default())));
         round.measure("text -> plan", || {
@@ -249,5 +261,4 @@ fn document() {
         });
     });
     report(&rounds, "serde_json parse alone");
-    let _: Measured = rounds.median("text -> plan");
 }

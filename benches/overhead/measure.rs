@@ -10,7 +10,7 @@ fn cpu_ns() -> f64 {
 }
 
 /// The machine, for the record.
-pub fn machine() -> String {
+pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
@@ -19,13 +19,13 @@ pub fn machine() -> String {
 
 /// One candidate in one round, per node.
 #[derive(Clone, Copy, Default)]
-pub struct Measured {
-    pub cpu_ns: f64,
-    pub wall_ns: f64,
+pub(crate) struct Measured {
+    pub(crate) cpu_ns: f64,
+    pub(crate) wall_ns: f64,
 }
 
 /// All rounds of one comparison.
-pub struct Round {
+pub(crate) struct Round {
     title: String,
     per: f64,
     order: Vec<String>,
@@ -34,12 +34,12 @@ pub struct Round {
 
 impl Round {
     /// A comparison whose figures are divided by `per` nodes.
-    pub fn new(title: &str, per: usize) -> Self {
+    pub(crate) fn new(title: &str, per: usize) -> Self {
         Self { title: title.to_owned(), per: per as f64, order: Vec::new(), samples: BTreeMap::new() }
     }
 
     /// Runs `count` rounds after one to warm up.
-    pub fn run(&mut self, count: usize, mut round: impl FnMut(&mut Self)) {
+    pub(crate) fn run(&mut self, count: usize, mut round: impl FnMut(&mut Self)) {
         round(self);
         self.samples.clear();
         for _ in 0..count {
@@ -48,7 +48,7 @@ impl Round {
     }
 
     /// Measures a candidate once.
-    pub fn measure(&mut self, name: &str, work: impl FnOnce()) {
+    pub(crate) fn measure(&mut self, name: &str, work: impl FnOnce()) {
         let (cpu, wall) = (cpu_ns(), Instant::now());
         work();
         let wall_ns = wall.elapsed().as_nanos() as f64 / self.per;
@@ -60,7 +60,7 @@ impl Round {
     }
 
     /// The medians of a candidate.
-    pub fn median(&self, name: &str) -> Measured {
+    pub(crate) fn median(&self, name: &str) -> Measured {
         let samples = &self.samples[name];
         Measured {
             cpu_ns: median(samples.iter().map(|m| m.cpu_ns)),
@@ -80,7 +80,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Prints a table of medians, with ratios to `base`.
-pub fn report(rounds: &Round, base: &str) {
+pub(crate) fn report(rounds: &Round, base: &str) {
     println!("\n{}", rounds.title);
     println!(
         "  {:<30} {:>12} {:>12} {:>9} {:>9} {:>12}",

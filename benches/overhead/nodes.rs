@@ -55,7 +55,7 @@ node!(
     Body::compute(|inputs, _| done(spin(total(&inputs) as u64, calibrate(101.0))))
 );
 
-pub fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let mut registry = Registry::new();
     let register = |registry: &mut Registry| {
         registry.register::<Add>()?;
@@ -71,7 +71,7 @@ pub fn registry() -> Registry {
 }
 
 /// Arithmetic that no compiler shortens.
-pub fn spin(seed: u64, rounds: u64) -> i64 {
+pub(crate) fn spin(seed: u64, rounds: u64) -> i64 {
     let mut x = seed | 1;
     for _ in 0..rounds {
         x = std::hint::black_box(
@@ -82,7 +82,7 @@ pub fn spin(seed: u64, rounds: u64) -> i64 {
 }
 
 /// How many rounds take `micros` microseconds here; found once, as the best of several tries.
-pub fn calibrate(micros: f64) -> u64 {
+pub(crate) fn calibrate(micros: f64) -> u64 {
     static ROUNDS: OnceLock<u64> = OnceLock::new();
     *ROUNDS.get_or_init(|| {
         let probe = 1_000_000;

@@ -228,7 +228,7 @@ mod tests {
         let source = "1 if 7 in xs else ".repeat(3) + "xs|map('string')|list|length";
         assert!(Expr::compile(&source).unwrap().eval(&variables).is_ok());
         let spent = "1+".repeat(MAX_SOURCE / 2 - 1) + "1";
-        assert_eq!(Expr::compile(&spent).unwrap().eval(&Map::new()).unwrap(), value!((MAX_SOURCE / 2)));
+        assert_eq!(Expr::compile(&spent).unwrap().eval(&Map::new()).unwrap(), value!(2048));
         assert_eq!(Expr::compile(&"1+".repeat(MAX_SOURCE)).unwrap_err().code(), "expression.length");
     }
 

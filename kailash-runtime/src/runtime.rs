@@ -63,10 +63,6 @@ macro_rules! runtime {
             ///
             /// # Errors
             /// What keeps the run from beginning.
-            #[expect(
-                clippy::needless_pass_by_value,
-                reason = "parameters are handed over as in the other calls"
-            )]
             pub fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError> {
                 start(&self.0, workflow, &params)
             }

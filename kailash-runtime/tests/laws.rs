@@ -1,5 +1,7 @@
 //! Laws of runs: whatever the graph, both runtimes agree with a naive interpreter that takes one node after the other.
 
+#![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
+
 use std::sync::{Arc, Mutex};
 
 use kailash_core::{Error, Text, Value, exec::FailurePolicy, node::Outputs, workflow::Params};
@@ -33,13 +35,16 @@ struct Drawn {
 fn drawn() -> impl Strategy<Value = Drawn> {
     let edge = (any::<prop::sample::Index>(), 0..2_usize, 0..3_usize);
     let given = prop_oneof![3 => Just([true, true]), 3 => Just([true, false]), 1 => Just([false, true]), 1 => Just([false, false])];
-    (prop::collection::vec(edge, 0..4), any::<[bool; 3]>(), given, prop::bool::weighted(0.1), 0..4_usize).prop_map(
-        |(edges, required, given, fails, flavour)| {
+    (prop::collection::vec(edge, 0..4), any::<[bool; 3]>(), given, prop::bool::weighted(0.1), 0..4_usize)
+        .prop_map(|(edges, required, given, fails, flavour)| {
             // The node before is chosen when the position of this one is known.
-            let edges = edges.into_iter().map(|(from, output, input)| Edge { from: from.index(1 << 20), output, input });
+            let edges = edges.into_iter().map(|(from, output, input)| Edge {
+                from: from.index(1 << 20),
+                output,
+                input,
+            });
             Drawn { edges: edges.collect(), required, given, fails, flavour }
-        },
-    )
+        })
 }
 
 fn graph() -> impl Strategy<Value = Vec<Drawn>> {
@@ -75,7 +80,9 @@ fn reference(nodes: &[Drawn], policy: FailurePolicy) -> Vec<(NodeStatus, [Option
     let mut poisoned = vec![false; nodes.len()];
     for (at, node) in nodes.iter().enumerate() {
         let failed = |edge: &Edge| done[edge.from].0 == NodeStatus::Failed;
-        if policy == FailurePolicy::SkipDependents && node.edges.iter().any(|edge| failed(edge) || poisoned[edge.from]) {
+        if policy == FailurePolicy::SkipDependents
+            && node.edges.iter().any(|edge| failed(edge) || poisoned[edge.from])
+        {
             poisoned[at] = true;
             done.push((NodeStatus::Skipped, [None; 2]));
             continue;
@@ -109,7 +116,8 @@ fn lab(make: &Make, nodes: &[Drawn], policy: FailurePolicy, log: &Arc<Mutex<Vec<
     lab.settings.on_failure = policy;
     for (at, node) in nodes.iter().enumerate() {
         // Required inputs come first among a node's inputs.
-        let (needs, takes): (Vec<usize>, Vec<usize>) = (0..INPUTS.len()).partition(|input| node.required[*input]);
+        let (needs, takes): (Vec<usize>, Vec<usize>) =
+            (0..INPUTS.len()).partition(|input| node.required[*input]);
         let order: Vec<usize> = needs.iter().chain(&takes).copied().collect();
         let (log, fails, given) = (Arc::clone(log), node.fails, node.given);
         let body = move |inputs: kailash_core::node::Inputs, _: &kailash_core::node::Context| {
@@ -143,7 +151,9 @@ fn check(make: &Make, nodes: &[Drawn], policy: FailurePolicy) -> Result<(), Test
     let expected = reference(nodes, policy);
     let (results, mut failed): (Results, Vec<Text>) = match outcome {
         Ok((results, _)) => (results, Vec::new()),
-        Err(RunError::Unfinished(ended)) => (ended.results, ended.errors.iter().map(|error| error.node.clone()).collect()),
+        Err(RunError::Unfinished(ended)) => {
+            (ended.results, ended.errors.iter().map(|error| error.node.clone()).collect())
+        }
         Err(error) => return Err(TestCaseError::fail(error.to_string())),
     };
     for (at, (status, outputs)) in expected.iter().enumerate() {
@@ -153,14 +163,17 @@ fn check(make: &Make, nodes: &[Drawn], policy: FailurePolicy) -> Result<(), Test
             prop_assert_eq!(results.get(&id, name).and_then(Value::as_i64), *value, "{}.{}", id, name);
         }
     }
-    let mut expected_failures: Vec<Text> =
-        (0..nodes.len()).filter(|at| expected[*at].0 == NodeStatus::Failed).map(|at| format!("n{at}").into()).collect();
+    let mut expected_failures: Vec<Text> = (0..nodes.len())
+        .filter(|at| expected[*at].0 == NodeStatus::Failed)
+        .map(|at| format!("n{at}").into())
+        .collect();
     failed.sort();
     expected_failures.sort();
     prop_assert_eq!(failed, expected_failures, "every failure is told, and only those");
     let log = log.lock().expect("no panic");
     for (at, node) in nodes.iter().enumerate() {
-        let began: Vec<usize> = log.iter().enumerate().filter(|(_, step)| **step == Step::Began(at)).map(|(i, _)| i).collect();
+        let began: Vec<usize> =
+            log.iter().enumerate().filter(|(_, step)| **step == Step::Began(at)).map(|(i, _)| i).collect();
         let ran = expected[at].0 != NodeStatus::Skipped;
         prop_assert_eq!(began.len(), usize::from(ran), "n{} runs once if it runs", at);
         for edge in &node.edges {
@@ -181,7 +194,8 @@ fn local() -> Make {
 
 fn parallel() -> Make {
     Arc::new(|services, settings: Settings| {
-        Arc::new(ParallelRuntime::with_settings(services, settings).expect("good settings")) as Arc<dyn Runtime>
+        Arc::new(ParallelRuntime::with_settings(services, settings).expect("good settings"))
+            as Arc<dyn Runtime>
     })
 }
 

@@ -4,6 +4,8 @@
 //! out, `{node: {output: value}}`, and the files that must be written, `{"files": {name: number of lines}}`. An example in
 //! Rust is run as the program it is.
 
+#![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
+
 use std::{
     path::{Path, PathBuf},
     process::Command,

@@ -4,6 +4,12 @@
 //! the same folder (with `exit=N` it must end with that code), and a block ```` ```text ```` after it is its output,
 //! where a line `...` stands for any lines. Rust blocks are doc tests of the library.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test stops where something it needs is missing"
+)]
+
 use std::{path::Path, process::Command};
 
 struct Block {
@@ -18,7 +24,7 @@ fn blocks(text: &str) -> Vec<Block> {
     for (line, content) in text.lines().enumerate() {
         match (&mut open, content.strip_prefix("```")) {
             (None, Some(info)) => {
-                open = Some(Block { info: info.to_owned(), body: String::new(), line: line + 1 })
+                open = Some(Block { info: info.to_owned(), body: String::new(), line: line + 1 });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => block.body += &format!("{content}\n"),

@@ -1,7 +1,7 @@
 //! Cycles: every way back must be marked; what is not marked is shown as a path.
 
 use super::Issue;
-use crate::workflow::{Edge, Node};
+use crate::workflow::{Document, Edge};
 
 /// The first unmarked cycle among `edges` as positions of nodes, each leading to the next and the last to the first.
 pub(super) fn unmarked_cycle(count: usize, edges: &[Edge]) -> Option<Vec<usize>> {
@@ -73,8 +73,8 @@ impl Successors {
 }
 
 /// The issue of an unmarked cycle, with its path printed.
-pub(super) fn unmarked_issue(path: &[usize], nodes: &[Node]) -> Issue {
-    let mut ids: Vec<&str> = path.iter().map(|node| nodes[*node].id.as_str()).collect();
+pub(super) fn unmarked_issue(path: &[usize], document: &Document) -> Issue {
+    let mut ids: Vec<&str> = path.iter().map(|node| document.nodes[*node].id.as_str()).collect();
     ids.extend(ids.first().copied());
     Issue::error("cycle.unmarked", format!("these nodes wait for each other: {}", ids.join(" -> ")))
         .hint("mark the connection that leads back as a cycle with max_iterations, or remove it")

@@ -47,7 +47,8 @@ impl WorkflowBuilder {
             Value::Null => Map::new(),
             other => other.into_map().unwrap_or_else(|other| {
                 let message = format!("config of `{id}` must be a map, not {}", other.kind());
-                self.malformed.push(crate::validate::Issue::error("config.invalid", message));
+                let issue = crate::validate::Issue::error("config.invalid", message).in_config();
+                self.malformed.push(issue.in_node(&id, &format!("nodes.{id}")));
                 Map::new()
             }),
         };

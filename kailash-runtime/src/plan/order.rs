@@ -7,7 +7,7 @@ use super::group::Group;
 pub(super) fn order(
     count: usize,
     groups: &[Group],
-    edges: impl Iterator<Item = (usize, usize)> + Clone,
+    edges: &(impl Iterator<Item = (usize, usize)> + Clone),
 ) -> Result<Vec<usize>, usize> {
     let mut group_of = vec![usize::MAX; count];
     for (at, group) in groups.iter().enumerate() {
@@ -67,13 +67,13 @@ mod tests {
     fn a_group_of_the_loop_is_named_and_not_one_behind_it() {
         let groups = [Group::Single(3), Group::Pipeline(vec![0, 2]), Group::Single(1)];
         let edges = [(0, 1), (1, 2), (2, 3)];
-        let stuck = order(4, &groups, edges.into_iter());
+        let stuck = order(4, &groups, &edges.into_iter());
         assert!(stuck == Err(0) || stuck == Err(1), "3 only waits for the loop: {stuck:?}");
     }
 
     #[test]
     fn an_order_puts_every_group_behind_what_it_needs() {
         let groups = [Group::Single(2), Group::Single(1), Group::Single(0)];
-        assert_eq!(order(3, &groups, [(0, 1), (1, 2)].into_iter()), Ok(vec![2, 1, 0]));
+        assert_eq!(order(3, &groups, &[(0, 1), (1, 2)].into_iter()), Ok(vec![2, 1, 0]));
     }
 }

@@ -84,8 +84,7 @@ impl Compiler<'_> {
             Error::invalid("connection.stream", message).at(place(&workflow.nodes()[node]))
         })?;
         let pairs = inner.iter().map(|edge| (edge.from, edge.to));
-        let order =
-            order(count, &groups, pairs.clone()).map_err(|node| stream_loop(&workflow.nodes()[node]))?;
+        let order = order(count, &groups, &pairs).map_err(|node| stream_loop(&workflow.nodes()[node]))?;
         let mut unit_of = vec![u32::MAX; count];
         for (unit, group) in (0_u32..).zip(&order) {
             for node in groups[*group].nodes() {

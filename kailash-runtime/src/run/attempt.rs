@@ -34,9 +34,9 @@ pub(crate) async fn attempts(run: Arc<Run>, scope: u32, unit: UnitKey, inputs: I
             Err(error) => error,
         };
         if error.kind() == ErrorKind::Cancelled {
-            breaker.forget()
+            breaker.forget();
         } else {
-            breaker.record(false)
+            breaker.record(false);
         }
         let delay = match &options.retry {
             Some(retry) if !last => retry.next_delay(attempt, &error, chance(&run, unit, attempt)),

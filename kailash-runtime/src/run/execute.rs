@@ -182,7 +182,6 @@ impl RunHandle {
     }
 
     /// What cancels the run, to be kept while the handle is awaited.
-    #[must_use]
     pub fn canceller(&self) -> impl Fn() + Send + Sync + 'static + use<> {
         let shared = Arc::clone(&self.shared);
         move || shared.cancel()

@@ -42,7 +42,7 @@ pub(super) fn gather(frame: &mut Frame, plan: &ScopePlan, unit: &Unit, bound: &B
             },
         };
         match &value {
-            Some(value) if !input.kind.accepts(value) && !(value.is_null() && !input.required) => {
+            Some(value) if !input.kind.accepts(value) && (input.required || !value.is_null()) => {
                 return Err(Error::invalid(
                     "input.kind",
                     format!("input `{}` wants {}, not {}", input.name, input.kind, value.kind()),

@@ -104,7 +104,7 @@ impl Schedule {
             Work::Each(each) => match tap(&each.tap, &frame) {
                 Ok(value) => self.item_done(unit, each, frame.item, value.unwrap_or(Value::Null)),
                 Err(_) if each.on_error == OnItemError::Null => {
-                    self.item_done(unit, each, frame.item, Value::Null)
+                    self.item_done(unit, each, frame.item, Value::Null);
                 }
                 Err(error) => {
                     self.give_up_items(unit);

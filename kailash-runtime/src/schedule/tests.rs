@@ -1,5 +1,7 @@
 //! The scheduler's decisions, without a runtime: the tests are the driver.
 
+#![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use kailash_core::{
@@ -33,7 +35,8 @@ impl Played {
         let plan = Arc::new(Plan::new(&flow.workflow(), &flow.services()).expect("a plan"));
         let bound = plan.bind(&Params::new()).expect("nothing is missing");
         let lineage = Arc::<Lineage>::default();
-        let schedule = Schedule::new(Arc::clone(&plan), bound, Arc::clone(&lineage), policy, Vec::new(), true);
+        let schedule =
+            Schedule::new(Arc::clone(&plan), bound, Arc::clone(&lineage), policy, Vec::new(), true);
         let mut played = Self { plan, lineage, schedule, ready: Vec::new() };
         played.collect();
         played
@@ -61,7 +64,7 @@ impl Played {
     /// Answers the unit called `name` with `outputs`.
     fn done(&mut self, name: &str, outputs: &[Option<Value>]) -> &mut Self {
         let unit = self.take(name).unit;
-        self.schedule.complete(unit, outputs.to_vec().into_iter());
+        self.schedule.complete(unit, outputs.iter().cloned());
         self.collect();
         self
     }
@@ -109,8 +112,14 @@ fn flow(build: impl FnOnce(&mut Flow)) -> Flow {
 
 fn diamond() -> Flow {
     flow(|flow| {
-        flow.node("top", Node::give(0)).node("left", Node::pass()).node("right", Node::pass()).node("join", Node::add());
-        flow.wire("top.out", "left.x").wire("top.out", "right.x").wire("left.out", "join.a").wire("right.out", "join.b");
+        flow.node("top", Node::give(0))
+            .node("left", Node::pass())
+            .node("right", Node::pass())
+            .node("join", Node::add());
+        flow.wire("top.out", "left.x")
+            .wire("top.out", "right.x")
+            .wire("left.out", "join.a")
+            .wire("right.out", "join.b");
     })
 }
 
@@ -122,14 +131,25 @@ fn rich() -> Flow {
     nested.node("in1", Node::pass()).node("in2", Node::add()).wire("in1.out", "in2.a");
     nested.back("in2.out", "in2.b", CycleDraft::new(3));
     flow(|flow| {
-        flow.node("start", Node::give(0).gives(&["out", "dead"])).node("dead", Node::pass()).wire("start.dead", "dead.x");
-        flow.node("fails", Node::pass()).wire("start.out", "fails.x").node("after", Node::add()).wire("fails.out", "after.a");
+        flow.node("start", Node::give(0).gives(&["out", "dead"]))
+            .node("dead", Node::pass())
+            .wire("start.dead", "dead.x");
+        flow.node("fails", Node::pass())
+            .wire("start.out", "fails.x")
+            .node("after", Node::add())
+            .wire("fails.out", "after.a");
         flow.node("beside", Node::add()).wire("start.out", "beside.a").wire("dead.out", "beside.b");
-        flow.node("each", item.each(&[(0, "one.x")], "two.out", 2, OnItemError::Fail)).wire("start.out", "each.items");
-        flow.node("nest", nested.nested(&[(0, "in1.x")], &["in2.out"], None).needs(&["x"])).wire("beside.out", "nest.x");
+        flow.node("each", item.each(&[(0, "one.x")], "two.out", 2, OnItemError::Fail))
+            .wire("start.out", "each.items");
+        flow.node("nest", nested.nested(&[(0, "in1.x")], &["in2.out"], None).needs(&["x"]))
+            .wire("beside.out", "nest.x");
         flow.node("a", Node::add()).node("b", Node::add()).wire("nest.out", "a.a").wire("a.out", "b.a");
         let inner = CycleDraft { id: Some("in".into()), parent: Some("out".into()), ..CycleDraft::new(2) };
-        flow.back("a.out", "a.b", inner).back("b.out", "a.a", CycleDraft { id: Some("out".into()), ..CycleDraft::new(3) });
+        flow.back("a.out", "a.b", inner).back(
+            "b.out",
+            "a.a",
+            CycleDraft { id: Some("out".into()), ..CycleDraft::new(3) },
+        );
         flow.node("last", Node::add()).wire("b.out", "last.a").wire("each.out", "last.b");
     })
 }
@@ -196,8 +216,12 @@ fn a_foreach_opens_as_many_items_as_allowed_and_gives_up_the_rest_when_one_fails
     let mut item = Flow::new();
     item.node("item", Node::pass());
     let flow = flow(|flow| {
-        flow.node("list", Node::give(0)).node("each", item.each(&[(0, "item.x")], "item.out", 2, OnItemError::Fail));
-        flow.wire("list.out", "each.items").node("after", Node::pass()).wire("each.out", "after.x").node("beside", Node::give(1));
+        flow.node("list", Node::give(0))
+            .node("each", item.each(&[(0, "item.x")], "item.out", 2, OnItemError::Fail));
+        flow.wire("list.out", "each.items")
+            .node("after", Node::pass())
+            .wire("each.out", "after.x")
+            .node("beside", Node::give(1));
     });
     let mut run = Played::new(&flow, FailurePolicy::SkipDependents);
     run.done("list", &[Some(value!([1, 2, 3, 4]))]).assert_ready(&["beside", "each/item", "each/item[1]"]);
@@ -214,7 +238,8 @@ fn a_failed_item_that_counts_as_null_makes_room_for_the_next() {
     let mut item = Flow::new();
     item.node("item", Node::pass()).node("then", Node::pass()).wire("item.out", "then.x");
     let flow = flow(|flow| {
-        flow.node("list", Node::give(0)).node("each", item.each(&[(0, "item.x")], "then.out", 1, OnItemError::Null));
+        flow.node("list", Node::give(0))
+            .node("each", item.each(&[(0, "item.x")], "then.out", 1, OnItemError::Null));
         flow.wire("list.out", "each.items");
     });
     let mut run = Played::new(&flow, FailurePolicy::FailFast);

@@ -90,7 +90,11 @@ pub(super) async fn a_failed_item_fails_the_node_once_under_every_policy(make: M
             lab.node("after", Node::pass()).wire("each.out", "after.x").node("beside", Node::give(1));
             let ended = lab.unfinished().await;
             let failed = failures(&ended);
-            assert_eq!(failed.len(), 1, "{policy:?} {flavour:?}: the first failed item ends the others: {failed:?}");
+            assert_eq!(
+                failed.len(),
+                1,
+                "{policy:?} {flavour:?}: the first failed item ends the others: {failed:?}"
+            );
             assert!(failed[0].0.starts_with("each/inner[") && failed[0].1 == "test.odd", "{failed:?}");
             assert_eq!(ended.results.status("each"), Some(NodeStatus::Failed), "{policy:?} {flavour:?}");
             assert_eq!(ended.results.status("after"), Some(NodeStatus::Skipped), "{policy:?} {flavour:?}");

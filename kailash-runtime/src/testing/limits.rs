@@ -161,7 +161,7 @@ pub(super) async fn stuck_threads_are_counted_up_to_a_cap_and_down_again(make: M
         match runtime.execute_async(&workflow, Params::new()).await {
             Ok((results, _)) => return assert_eq!(*out(&results, "next"), value!(1)),
             Err(error) => {
-                assert!(began.elapsed() < Duration::from_secs(60), "the thread ended long ago: {error}")
+                assert!(began.elapsed() < Duration::from_secs(60), "the thread ended long ago: {error}");
             }
         }
         tokio::task::yield_now().await;

@@ -23,7 +23,6 @@ async fn fails_alone(make: &Make, node: Node, what: &str) -> Error {
     ended.error
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a body's signature")]
 fn bang(
     _: kailash_core::node::Inputs,
     _: &kailash_core::node::Context,

@@ -34,11 +34,11 @@ impl NodeType for DataTransformer {
         Spec::new(
             "DataTransformer",
             "code",
-            "applies Python lambdas or statements to a value, one after another",
+            "Applies Python lambdas or statements to a value, one after another.",
         )
-        .inputs([Input::optional("data", Kind::Any, "the value that the first transformation gets")])
+        .inputs([Input::optional("data", Kind::Any, "The value that the first transformation gets.")])
         .open_inputs()
-        .outputs([Output::new("result", Kind::Any, "what the last transformation gave")])
+        .outputs([Output::new("result", Kind::Any, "What the last transformation gave.")])
         .requires::<PythonPool>(SERVICE)
     }
 

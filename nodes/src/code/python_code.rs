@@ -89,7 +89,7 @@ impl NodeType for PythonCode {
             .outputs([Output::new(
                 "result",
                 Kind::Any,
-                "the value of the variable `result` after the last statement",
+                "The value of the variable `result` after the last statement.",
             )])
             .requires::<PythonPool>(SERVICE)
     }

@@ -92,23 +92,23 @@ fn yes() -> bool {
 
 impl NodeType for HttpRequest {
     fn spec() -> Spec {
-        Spec::new("HTTPRequest", "http", "sends an HTTP request and gives the answer")
+        Spec::new("HTTPRequest", "http", "Sends an HTTP request and gives the answer.")
             .inputs([
-                Input::required("url", Kind::Text, "the address, http or https"),
+                Input::required("url", Kind::Text, "The address, http or https."),
                 Input::with_default("method", Kind::Text, "GET", "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"),
-                Input::optional("headers", Kind::Map, "headers by name; not for secrets, which `auth` is for"),
-                Input::optional("params", Kind::Map, "query parameters by name; a list repeats the parameter"),
-                Input::optional("body", Kind::Any, "the content: text, bytes, or a map, list or other value sent as JSON"),
-                Input::optional("json_data", Kind::Any, "content that is sent as JSON whatever it is, in place of body"),
+                Input::optional("headers", Kind::Map, "Headers by name; not for secrets, which `auth` is for."),
+                Input::optional("params", Kind::Map, "Query parameters by name; a list repeats the parameter."),
+                Input::optional("body", Kind::Any, "The content: text, bytes, or a map, list or other value sent as JSON."),
+                Input::optional("json_data", Kind::Any, "Content that is sent as JSON whatever it is, in place of body."),
             ])
             .outputs([
                 Output::new(
                     "response",
                     Kind::Map,
-                    "status_code, headers, content_type, content, response_time_ms (of the last attempt) and url",
+                    "Status_code, headers, content_type, content, response_time_ms (of the last attempt) and url.",
                 ),
-                Output::new("status_code", Kind::Int, "the status of the answer"),
-                Output::new("success", Kind::Bool, "whether the status is 2xx"),
+                Output::new("status_code", Kind::Int, "The status of the answer."),
+                Output::new("success", Kind::Bool, "Whether the status is 2xx."),
             ])
             .effect(Effect::Effectful)
     }

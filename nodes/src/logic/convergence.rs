@@ -63,9 +63,9 @@ impl std::str::FromStr for Mode {
 
 impl NodeType for ConvergenceChecker {
     fn spec() -> Spec {
-        Spec::new("ConvergenceChecker", "logic", "says whether a value that a cycle computes has converged")
+        Spec::new("ConvergenceChecker", "logic", "Says whether a value that a cycle computes has converged.")
             .inputs([
-                Input::required("value", Kind::Number, "the value of this turn"),
+                Input::required("value", Kind::Number, "The value of this turn."),
                 Input::with_default("threshold", Kind::Number, 0.8, "mode threshold: converged when the value is at least this"),
                 Input::with_default(
                     "mode",
@@ -73,7 +73,7 @@ impl NodeType for ConvergenceChecker {
                     "threshold",
                     "threshold, stability, improvement, combined (threshold and stability) or expression (also: custom)",
                 ),
-                Input::optional("history", Kind::List, "the values of earlier turns: feed it from the output `history`"),
+                Input::optional("history", Kind::List, "The values of earlier turns: feed it from the output `history`."),
                 Input::with_default("stability_window", Kind::Int, 3_i64, "how many of the last values must be stable, from 2"),
                 Input::with_default("min_variance", Kind::Number, 0.001, "mode stability: the largest variance that is stable"),
                 Input::with_default("improvement_window", Kind::Int, 5_i64, "over how many of the last values change is measured, from 2"),
@@ -83,14 +83,14 @@ impl NodeType for ConvergenceChecker {
                     0.01,
                     "mode improvement: converged when first and last value of the window differ by less",
                 ),
-                Input::optional("data", Kind::Any, "anything to pass on"),
+                Input::optional("data", Kind::Any, "Anything to pass on."),
             ])
             .outputs([
-                Output::new("converged", Kind::Bool, "whether the value has converged"),
-                Output::new("reason", Kind::Text, "why, for people"),
-                Output::new("value", Kind::Number, "the value of this turn"),
-                Output::new("history", Kind::List, "the last values, this one last; as many as the larger window"),
-                Output::new("data", Kind::Any, "what came in as `data`, or null"),
+                Output::new("converged", Kind::Bool, "Whether the value has converged."),
+                Output::new("reason", Kind::Text, "Why, for people."),
+                Output::new("value", Kind::Number, "The value of this turn."),
+                Output::new("history", Kind::List, "The last values, this one last; as many as the larger window."),
+                Output::new("data", Kind::Any, "What came in as `data`, or null."),
             ])
     }
 

@@ -25,11 +25,11 @@ pub struct Expression {
 
 impl NodeType for Expression {
     fn spec() -> Spec {
-        Spec::new("Expression", "logic", "computes a value from its inputs by a Python-like expression")
-            .inputs([Input::optional("item", Kind::Any, "the value that the expression sees as `item`")
+        Spec::new("Expression", "logic", "Computes a value from its inputs by a Python-like expression.")
+            .inputs([Input::optional("item", Kind::Any, "The value that the expression sees as `item`.")
                 .streaming()])
             .open_inputs()
-            .outputs([Output::new("result", Kind::Any, "the value of the expression").streaming()])
+            .outputs([Output::new("result", Kind::Any, "The value of the expression.").streaming()])
     }
 
     fn configure(&mut self, _: &mut Setup<'_>) -> Result<()> {

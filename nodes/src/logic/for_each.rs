@@ -59,13 +59,13 @@ impl NodeType for ForEach {
         Spec::new(
             "ForEach",
             "logic",
-            "runs a workflow once for each item of a list and collects what it gives",
+            "Runs a workflow once for each item of a list and collects what it gives.",
         )
-        .inputs([Input::required("items", Kind::List, "the items")])
+        .inputs([Input::required("items", Kind::List, "The items.")])
         .outputs([Output::new(
             "results",
             Kind::List,
-            "what the workflow gave for each item, in the order of the items",
+            "What the workflow gave for each item, in the order of the items.",
         )])
     }
 

@@ -55,16 +55,16 @@ impl NodeType for Merge {
             Input::optional(
                 "key",
                 Kind::Text,
-                "for merge_dict of lists of maps: maps with the same value here become one",
+                "For merge_dict of lists of maps: maps with the same value here become one.",
             ),
             Input::with_default("skip_none", Kind::Bool, true, "whether values that are null are left out"),
         ];
-        Spec::new("Merge", "logic", "brings up to five values together as one list or map")
+        Spec::new("Merge", "logic", "Brings up to five values together as one list or map.")
             .inputs(data.into_iter().chain(how))
             .outputs([Output::new(
                 "merged_data",
                 Kind::Any,
-                "the merged values; a value that came alone is given as it is",
+                "The merged values; a value that came alone is given as it is.",
             )])
     }
 

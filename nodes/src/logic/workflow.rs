@@ -47,7 +47,7 @@ pub struct Workflow {
 
 impl NodeType for Workflow {
     fn spec() -> Spec {
-        Spec::new("Workflow", "logic", "runs a workflow as one node of another workflow")
+        Spec::new("Workflow", "logic", "Runs a workflow as one node of another workflow.")
             .outputs([results_output()])
     }
 

@@ -48,12 +48,12 @@ impl Template {
 
 impl NodeType for Template {
     fn spec() -> Spec {
-        Spec::new("Template", "text", "fills a Jinja2 template with the values of its inputs")
+        Spec::new("Template", "text", "Fills a Jinja2 template with the values of its inputs.")
             .inputs([
-                Input::optional("item", Kind::Any, "the value that the template sees as `item`").streaming()
+                Input::optional("item", Kind::Any, "The value that the template sees as `item`.").streaming()
             ])
             .open_inputs()
-            .outputs([Output::new("text", Kind::Text, "the filled template").streaming()])
+            .outputs([Output::new("text", Kind::Text, "The filled template.").streaming()])
     }
 
     fn configure(&mut self, _: &mut Setup<'_>) -> Result<()> {

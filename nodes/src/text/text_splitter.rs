@@ -19,9 +19,9 @@ pub struct TextSplitter {}
 impl NodeType for TextSplitter {
     fn spec() -> Spec {
         let separators: Value = SEPARATORS.iter().map(|separator| Value::from(*separator)).collect();
-        Spec::new("TextSplitter", "text", "splits a text into chunks of limited length that may overlap")
+        Spec::new("TextSplitter", "text", "Splits a text into chunks of limited length that may overlap.")
             .inputs([
-                Input::required("text", Kind::Text, "the text to split"),
+                Input::required("text", Kind::Text, "The text to split."),
                 Input::with_default("chunk_size", Kind::Int, 1000_i64, "the most characters of a chunk"),
                 Input::with_default(
                     "chunk_overlap",
@@ -39,7 +39,7 @@ impl NodeType for TextSplitter {
             .outputs([Output::new(
                 "chunks",
                 Kind::List,
-                "maps of `index`, `text`, and `start` and `end` in characters of the text",
+                "Maps of `index`, `text`, and `start` and `end` in characters of the text.",
             )])
     }
 

@@ -116,7 +116,7 @@ fn time(ms: f64) -> String {
 mod tests {
     #[test]
     fn times_are_said_in_their_own_unit() {
-        let said = [0.012, 3.14159, 1500.0, 123_456.0].map(super::time);
-        assert_eq!(said, ["12 µs", "3.1 ms", "1.50 s", "2 min 03 s"]);
+        let said = [0.012, 3.25, 1500.0, 123_456.0].map(super::time);
+        assert_eq!(said, ["12 µs", "3.2 ms", "1.50 s", "2 min 03 s"]);
     }
 }

@@ -66,7 +66,7 @@ impl NodeType for DirectoryReader {
                 Output::new(
                     "directory_stats",
                     Kind::Map,
-                    "total_files, total_size (bytes), file_types, files_by_type_count, directory_path, recursive.",
+                    "Total_files, total_size (bytes), file_types, files_by_type_count, directory_path, recursive.",
                 ),
             ])
             .effect(Effect::Idempotent)

@@ -117,14 +117,14 @@ impl Switch {
 
 impl NodeType for Switch {
     fn spec() -> Spec {
-        Spec::new("Switch", "logic", "leads a value to one of several outputs, by a condition or by cases")
+        Spec::new("Switch", "logic", "Leads a value to one of several outputs, by a condition or by cases.")
             .inputs([
-                Input::required("input_data", Kind::Any, "the value to lead on; a list with condition_field, item by item")
+                Input::required("input_data", Kind::Any, "The value to lead on; a list with condition_field, item by item.")
                     .streaming(),
                 Input::optional(
                     "condition_field",
                     Kind::Text,
-                    "the field of a map, or dot path into it, to check instead of the value itself",
+                    "The field of a map, or dot path into it, to check instead of the value itself.",
                 ),
                 Input::with_default(
                     "operator",
@@ -132,7 +132,7 @@ impl NodeType for Switch {
                     "==",
                     "how to compare: == != > < >= <= contains in not_in starts_with ends_with is_null not_null",
                 ),
-                Input::optional("value", Kind::Any, "what to compare with, where there are no cases"),
+                Input::optional("value", Kind::Any, "What to compare with, where there are no cases."),
             ])
             .outputs([
                 output("true_output", "the input, if the condition holds; absent where there are cases"),
