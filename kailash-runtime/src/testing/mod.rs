@@ -1,4 +1,4 @@
-//! The conformance suite of runtimes: what everything that implements [`Runtime`](crate::Runtime) must do.
+//! The conformance suite of runtimes: what everything that implements [`Runtime`] must do.
 //!
 //! A check is an async function over a factory of runtimes; it panics with the rule that was broken. Tests expand the
 //! suite with [`runtime_conformance!`](crate::runtime_conformance), so that each check is a test of its own:
