@@ -1,14 +1,12 @@
 //! Laws of runs: whatever the graph, both runtimes agree with a naive interpreter that takes one node after the other.
-#![expect(clippy::expect_used, reason = "a law that cannot be tried is broken")]
-
 #![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
 
 use std::sync::{Arc, Mutex};
 
 use kailash_core::{Error, Text, Value, exec::FailurePolicy, node::Outputs, workflow::Params};
 use kailash_runtime::{
-    LocalRuntime, NodeStatus, ParallelRuntime, Results, RunError, Runtime, Settings,
-    testing::{FLAVOURS, Lab, Make, Node},
+    LocalRuntime, NodeStatus, ParallelRuntime, Results, RunError,
+    testing::{FLAVOURS, Lab, Make, Node, maker},
 };
 use proptest::prelude::*;
 
@@ -187,19 +185,6 @@ fn check(make: &Make, nodes: &[Drawn], policy: FailurePolicy) -> Result<(), Test
     Ok(())
 }
 
-fn local() -> Make {
-    Arc::new(|services, settings: Settings| {
-        Arc::new(LocalRuntime::with_settings(services, settings).expect("good settings")) as Arc<dyn Runtime>
-    })
-}
-
-fn parallel() -> Make {
-    Arc::new(|services, settings: Settings| {
-        Arc::new(ParallelRuntime::with_settings(services, settings).expect("good settings"))
-            as Arc<dyn Runtime>
-    })
-}
-
 fn policy() -> impl Strategy<Value = FailurePolicy> {
     prop_oneof![Just(FailurePolicy::SkipDependents), Just(FailurePolicy::Continue)]
 }
@@ -209,11 +194,11 @@ proptest! {
 
     #[test]
     fn local_runs_give_what_a_naive_interpreter_gives(nodes in graph(), policy in policy()) {
-        check(&local(), &nodes, policy)?;
+        check(&maker(LocalRuntime::with_settings), &nodes, policy)?;
     }
 
     #[test]
     fn parallel_runs_give_what_a_naive_interpreter_gives(nodes in graph(), policy in policy()) {
-        check(&parallel(), &nodes, policy)?;
+        check(&maker(ParallelRuntime::with_settings), &nodes, policy)?;
     }
 }

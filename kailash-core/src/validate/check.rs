@@ -48,6 +48,11 @@ pub(crate) fn validate(
         let issue = Issue::error("timeout.zero", "timeout_ms is 0: the workflow could never run");
         check.issues.push(issue.at("timeout_ms"));
     }
+    if depth > 0 && (document.timeout_ms.is_some() || document.on_failure.is_some()) {
+        let message =
+            "an inner workflow has no time limit or failure policy of its own: those of the run count";
+        check.issues.push(Issue::warning("workflow.inner.policy", message));
+    }
     let edges = check.connections(&mut nodes);
     check.parents();
     if let Some(path) = cycles::unmarked_cycle(nodes.len(), &edges) {

@@ -339,6 +339,17 @@ fn a_time_limit_of_nothing_is_refused() {
 }
 
 #[test]
+fn what_an_inner_workflow_cannot_have_of_its_own_is_a_warning() {
+    let mut registry = Registry::new();
+    registry.register::<Work>().unwrap();
+    let mut builder = WorkflowBuilder::new("inner");
+    builder.add_node("Work", "a", Value::Null).on_failure(crate::exec::FailurePolicy::Continue);
+    let warned = |depth| builder.build_inner(&registry, depth, &[]).unwrap().warnings().len();
+    assert_eq!((warned(0), warned(1)), (0, 1));
+    assert_eq!(codes(&builder.build_inner(&registry, 17, &[]).unwrap_err()), ["workflow.depth"]);
+}
+
+#[test]
 fn places_follow_the_form_of_the_document() {
     for (list, place) in [(true, "nodes[1].type"), (false, "nodes.b.type")] {
         let issues = build(|builder| {

@@ -93,18 +93,22 @@ macro_rules! suite {
     };
 }
 
+/// A factory of runtimes that `make` makes, which the settings of a check never keep from it.
+pub fn maker<R: Runtime + 'static>(
+    make: impl Fn(Services, Settings) -> kailash_core::Result<R> + Send + Sync + 'static,
+) -> Make {
+    Arc::new(move |services, settings| {
+        Arc::new(make(services, settings).expect("the check's settings are good"))
+    })
+}
+
 /// Runs the check called `name` on runtimes that `make` makes.
 pub fn run_named<R: Runtime + 'static>(
     name: &str,
     make: impl Fn(Services, Settings) -> kailash_core::Result<R> + Send + Sync + 'static,
 ) {
     let check = checks().into_iter().find(|(known, _)| *known == name).expect("the check is in the suite").1;
-    run_check(
-        check,
-        Arc::new(move |services, settings| {
-            Arc::new(make(services, settings).expect("the check's settings are good"))
-        }),
-    );
+    run_check(check, maker(make));
 }
 
 suite! {
