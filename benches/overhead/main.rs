@@ -134,7 +134,7 @@ fn overhead(runtimes: &Runtimes, name: &str, workflow: &Workflow, floor: &floor:
         round.measure("Local", || (0..repeats).for_each(|_| runtimes.local(workflow)));
         round.measure("Parallel", || (0..repeats).for_each(|_| runtimes.parallel(workflow)));
         round.measure("workflow -> plan", || {
-            (0..repeats.min(5))
+            (0..repeats)
                 .for_each(|_| drop(kailash::Plan::new(workflow, &Services::default()).expect("a plan")));
         });
         if let Some(workflow) = &others {

@@ -6,14 +6,15 @@ use kailash::{
     LocalRuntime, ParallelRuntime, Params, Registry, Runtime, Settings, Value, WorkflowBuilder, value,
 };
 
-/// Rows of the file; about 17 MB.
-const ROWS: u64 = 400_000;
+/// Rows of the file, of about 300 bytes each.
+const ROWS: u64 = 250_000;
 
 fn write_rows(path: &std::path::Path) {
     let mut file = BufWriter::new(std::fs::File::create(path).expect("a file"));
+    let note = "some text to carry along ".repeat(11);
     writeln!(file, "id,machine,temperature,note").expect("a header");
     for id in 0..ROWS {
-        writeln!(file, "{id},machine-{},{}.5,some text to carry along", id % 5, id % 100).expect("a row");
+        writeln!(file, "{id},machine-{},{}.5,{note}", id % 5, id % 100).expect("a row");
     }
     file.flush().expect("written");
 }

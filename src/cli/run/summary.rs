@@ -9,7 +9,7 @@ use std::{
 use kailash_core::{Error, RunStatus, Workflow};
 use kailash_runtime::{NodeStatus, Results, Unfinished};
 
-use super::{listen::Durations, values::shorten};
+use super::{listen::Durations, values::lines};
 use crate::cli::{
     answer,
     term::{Paint, clean, err, one_line, out, width},
@@ -80,8 +80,13 @@ fn nodes(
         let names = outputs.keys().map(|name| name.chars().count()).max().unwrap_or(0).min(24);
         for (name, value) in &outputs {
             let name = format!("{:names$}", one_line(name, names.max(8)));
-            let shown = shorten(value, width.saturating_sub(names + 6).max(20));
-            writeln!(out, "    {}  {shown}", paint.cyan(name))?;
+            let shown = lines(value, width.saturating_sub(names + 6).max(20));
+            writeln!(
+                out,
+                "    {}  {}",
+                paint.cyan(&name),
+                shown.join(&format!("\n{:indent$}", "", indent = names + 6))
+            )?;
         }
     }
     if workflow.nodes().len() > MAX_NODES {

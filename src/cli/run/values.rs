@@ -6,11 +6,23 @@ use crate::cli::term::one_line;
 
 /// Items of a list or map that are shown.
 const ITEMS: usize = 3;
+/// Lines of a text that are shown.
+const LINES: usize = 12;
 /// Nesting that is shown.
 const DEPTH: usize = 3;
 
+/// `value` in lines of at most `width` characters: a text as it is written, anything else in one line.
+pub(super) fn lines(value: &Value, width: usize) -> Vec<String> {
+    let Value::Str(text) = value else { return vec![shorten(value, width)] };
+    let mut shown: Vec<String> = text.lines().take(LINES).map(|line| one_line(line, width)).collect();
+    if text.lines().count() > LINES {
+        shown.push(format!("… {} more lines", grouped(text.lines().count() - LINES)));
+    }
+    shown
+}
+
 /// `value` in one line of at most `width` characters.
-pub(super) fn shorten(value: &Value, width: usize) -> String {
+fn shorten(value: &Value, width: usize) -> String {
     let mut text = String::new();
     match value {
         Value::List(items) if items.len() > ITEMS => {
@@ -96,6 +108,13 @@ mod tests {
         let text = shorten(&rows, 100);
         let want = r#"1,200 items: [{i: 0, t: "x"}, {i: 1, t: "x"}, {i: 2, t: "x"}, … 1,197 more]"#;
         assert_eq!(text, want);
+    }
+
+    #[test]
+    fn a_text_keeps_its_lines() {
+        assert_eq!(lines(&value!("a\n  b"), 80), ["a", "  b"]);
+        assert_eq!(lines(&value!(("x\n".repeat(20))), 80).last().map(String::as_str), Some("… 8 more lines"));
+        assert_eq!(lines(&value!(""), 80), [] as [&str; 0]);
     }
 
     #[test]
