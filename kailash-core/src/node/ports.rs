@@ -15,6 +15,7 @@ pub struct Inputs {
 
 impl Inputs {
     /// Inputs without values.
+    #[inline]
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -37,6 +38,7 @@ impl Inputs {
     }
 
     /// How many inputs there are, given or not.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len()
@@ -49,12 +51,14 @@ impl Inputs {
     }
 
     /// The value of input `index`, if it was given.
+    #[inline]
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&Value> {
         self.values.get(index).and_then(Option::as_ref)
     }
 
     /// Takes the value of input `index` out, so that a list that nobody else holds can be changed in place.
+    #[inline]
     pub fn take(&mut self, index: usize) -> Option<Value> {
         self.values.get_mut(index).and_then(Option::take)
     }
@@ -63,6 +67,7 @@ impl Inputs {
     ///
     /// # Errors
     /// Kind `Missing` if the input is absent all the same.
+    #[inline]
     pub fn value(&mut self, index: usize) -> Result<Value> {
         self.take(index).ok_or_else(|| Error::missing("input.absent", format!("input {index} is absent")))
     }
@@ -164,6 +169,7 @@ impl Outputs {
     }
 
     /// Gives port `index` a value.
+    #[inline]
     pub fn set(&mut self, index: usize, value: impl Into<Value>) {
         if index >= self.0.len() {
             self.0.resize(index + 1, None);
@@ -194,6 +200,7 @@ impl IntoIterator for Outputs {
     type Item = Option<Value>;
     type IntoIter = smallvec::IntoIter<[Option<Value>; 2]>;
 
+    #[inline]
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }

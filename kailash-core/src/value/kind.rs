@@ -52,6 +52,7 @@ impl Kind {
     }
 
     /// Whether a value of kind `given` may go where `self` is wanted; `Any` on either side leaves it to the run.
+    #[inline]
     #[must_use]
     pub fn accepts_kind(self, given: Kind) -> bool {
         self == given
@@ -62,6 +63,7 @@ impl Kind {
     }
 
     /// Whether `value` may go where `self` is wanted. A float without fraction is an integer.
+    #[inline]
     #[must_use]
     pub fn accepts(self, value: &Value) -> bool {
         self.accepts_kind(value.kind()) || (self == Self::Int && value.as_i64().is_some())

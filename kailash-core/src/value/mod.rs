@@ -74,6 +74,7 @@ impl Value {
     }
 
     /// The kind of this value.
+    #[inline]
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -90,6 +91,7 @@ impl Value {
     }
 
     /// Whether this is `Null`.
+    #[inline]
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
@@ -105,6 +107,7 @@ impl Value {
     }
 
     /// The integer, if this is one (a float with no fraction is) and it fits `i64`.
+    #[inline]
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self {

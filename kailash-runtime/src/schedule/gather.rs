@@ -1,6 +1,6 @@
 //! The inputs of a unit that is ready: from slots, from the turn before, from outside, from run parameters.
 
-use kailash_core::{Error, Result, Value, node::Inputs};
+use kailash_core::{Error, Kind, Result, Value, node::Inputs};
 
 use super::frame::Frame;
 use crate::plan::{Bound, InputPlan, ScopePlan, Sources, Unit, Wire, WireFrom};
@@ -42,7 +42,11 @@ pub(super) fn gather(frame: &mut Frame, plan: &ScopePlan, unit: &Unit, bound: &B
             },
         };
         match &value {
-            Some(value) if !input.kind.accepts(value) && (input.required || !value.is_null()) => {
+            Some(value)
+                if input.kind != Kind::Any
+                    && !input.kind.accepts(value)
+                    && (input.required || !value.is_null()) =>
+            {
                 return Err(Error::invalid(
                     "input.kind",
                     format!("input `{}` wants {}, not {}", input.name, input.kind, value.kind()),
