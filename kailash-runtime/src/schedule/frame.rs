@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use kailash_core::{RunId, Step, Text, UnitId, Value, node::UnitKey};
 
-use crate::plan::{Plan, ScopePlan, Work};
+use crate::plan::{Plan, ScopePlan, Unit, Work};
 
 /// How a node stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,16 @@ impl Frame {
     pub(crate) fn gave_up(&self, plan: &ScopePlan, slot: u32) -> bool {
         let mut members = plan.members.iter().zip(&self.status);
         members.any(|(member, status)| *status == Status::Failed && member.slots.contains(&slot))
+    }
+
+    /// Notes how the nodes of a unit stand that have not ended otherwise.
+    #[inline]
+    pub(crate) fn mark(&mut self, unit: &Unit, status: Status) {
+        for member in &mut self.status[unit.members.start as usize..unit.members.end as usize] {
+            if *member == Status::Pending {
+                *member = status;
+            }
+        }
     }
 }
 

@@ -219,21 +219,18 @@ impl Schedule {
 
     pub(super) fn mark(&mut self, unit: UnitKey, status: Status) {
         if let Some((frame, planned)) = self.live(unit) {
-            let members = planned.members.start as usize..planned.members.end as usize;
-            for member in &mut frame.status[members] {
-                if *member == Status::Pending {
-                    *member = status;
-                }
-            }
+            frame.mark(planned, status);
         }
     }
 
     /// Lets those go on that waited for a unit; `poison` skips them instead.
     pub(super) fn advance(&mut self, unit: UnitKey, status: Status, poison: bool) {
-        self.mark(unit, status);
         let Some(frame) = self.frames[unit.frame as usize].as_mut() else { return };
         let scope = &self.plan.scopes[frame.scope as usize];
         let planned = &scope.units[unit.node as usize];
+        if !self.stopped {
+            frame.mark(planned, status);
+        }
         if poison && frame.poisoned.is_empty() {
             frame.poisoned = vec![false; scope.units.len()];
         }
