@@ -18,18 +18,19 @@ use std::{
 
 use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
 use kailash_core::{
-    Error, ErrorKind, Result, Text,
+    Error, Result, Text,
     event::What,
     exec::Monotonic,
     node::{Context, Inputs, Outcome, Run as NodeRun, RunScope, UnitKey},
 };
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::sync::Notify;
 
 use super::{
     NodeError,
     attempt::{attempts, finished},
     body::{self, Flight},
     engine::{Compute, Engine},
+    flying::Flying,
     shared::Shared,
 };
 use crate::{
@@ -370,42 +371,6 @@ impl Run {
                 }
                 _ => (ready.unit, Err(Error::internal("only compute goes to the pool"))),
             });
-        }
-    }
-}
-
-/// A future under way: polled by the driver, or a task of its own. Dropping it ends it.
-enum Flying {
-    Here(Flight),
-    Task { unit: UnitKey, handle: JoinHandle<(UnitKey, Result<Outcome>)> },
-}
-
-impl Future for Flying {
-    type Output = (UnitKey, Result<Outcome>);
-
-    fn poll(self: std::pin::Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Here(flight) => std::pin::Pin::new(flight).poll(task),
-            Self::Task { unit, handle } => std::pin::Pin::new(handle).poll(task).map(|joined| {
-                joined.unwrap_or_else(|error| {
-                    (
-                        *unit,
-                        Err(Error::new(
-                            ErrorKind::Internal,
-                            "node.task",
-                            format!("the node's task: {error}"),
-                        )),
-                    )
-                })
-            }),
-        }
-    }
-}
-
-impl Drop for Flying {
-    fn drop(&mut self) {
-        if let Self::Task { handle, .. } = self {
-            handle.abort();
         }
     }
 }

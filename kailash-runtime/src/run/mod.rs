@@ -7,6 +7,7 @@ mod engine;
 mod error;
 mod events;
 mod execute;
+mod flying;
 mod lane;
 mod pipeline;
 mod results;
