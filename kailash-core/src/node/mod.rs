@@ -2,7 +2,9 @@
 
 mod body;
 mod context;
-mod ports;
+mod inputs;
+mod outcome;
+mod outputs;
 mod scope;
 mod spec;
 mod stream;
@@ -10,7 +12,9 @@ mod types;
 
 pub use body::{Body, BoxFuture, Lift, Run, RunAsync, Streaming, Whole};
 pub use context::{Context, RunScope, UnitKey};
-pub use ports::{Inputs, Outcome, Outputs, Wake};
+pub use inputs::Inputs;
+pub use outcome::{Outcome, Wake};
+pub use outputs::Outputs;
 pub use scope::{Feed, OnItemError, Repeat, Scope, Tap};
 pub use spec::{Effect, Input, Output, Ports, Requirement, Spec};
 pub use stream::{Emit, Pressure, Progress, Source, SourceFactory, Stage, StageFactory};

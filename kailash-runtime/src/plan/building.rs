@@ -54,8 +54,8 @@ impl Building {
             bound,
             kind: declared.map_or(Kind::Any, |declared| declared.kind),
             required: declared.is_some_and(|declared| declared.required),
-            name: node.inputs[input].clone(),
         });
+        self.plan.input_names.push(node.inputs[input].clone());
         self.pending.push(wires);
     }
 
@@ -66,8 +66,8 @@ impl Building {
             bound: u32::MAX,
             kind: Kind::Any,
             required: false,
-            name: name.clone(),
         });
+        self.plan.input_names.push(name.clone());
         self.pending.push(vec![wire]);
     }
 
@@ -98,10 +98,18 @@ impl Building {
             input.sources = match wires.len() {
                 0 => Sources::None,
                 1 => wires.pop().map_or(Sources::None, Sources::One),
-                _ => Sources::Many(wires.into()),
+                _ => {
+                    let first = position(self.plan.wires.len());
+                    self.plan.wires.append(&mut wires);
+                    Sources::Many(first..position(self.plan.wires.len()))
+                }
             };
         }
         self.plan.reads = reads;
+        for unit in &mut self.plan.units {
+            let inputs = &self.plan.inputs[unit.inputs.start as usize..unit.inputs.end as usize];
+            unit.plain = !unit.open && inputs.iter().all(|input| input.sources.are_plain());
+        }
         pairs.retain(|(from, to)| from != to);
         pairs.sort_unstable();
         pairs.dedup();

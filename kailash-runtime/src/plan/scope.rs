@@ -169,6 +169,7 @@ impl Compiler<'_> {
             successors: 0..0,
             wired,
             open,
+            plain: false,
             options,
         });
         Ok(())

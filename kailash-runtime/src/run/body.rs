@@ -10,7 +10,7 @@ use std::{
 
 use kailash_core::{
     Error, ErrorKind, Result,
-    node::{BoxFuture, Outcome, Outputs, UnitKey},
+    node::{BoxFuture, Outcome, UnitKey},
 };
 
 /// Calls `body` and makes an error of its panic.
@@ -27,25 +27,19 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::node("node.panic", format!("the node panicked: {message}")).with_retry(kailash_core::Retry::Never)
 }
 
-/// What a finished body gave.
-pub(crate) fn outputs(outcome: Outcome) -> Result<Outputs> {
-    match outcome {
-        Outcome::Done(outputs) => Ok(outputs),
-        Outcome::Suspend(_) => {
-            let message = "this runtime keeps no journal, so that a node cannot be suspended";
-            Err(Error::new(ErrorKind::Unavailable, "node.suspend", message)
-                .with_retry(kailash_core::Retry::Never))
-        }
-    }
+/// A body wants to be suspended, and nothing keeps it until it is woken.
+pub(crate) fn no_suspension() -> Error {
+    let message = "this runtime keeps no journal, so that a node cannot be suspended";
+    Error::new(ErrorKind::Unavailable, "node.suspend", message).with_retry(kailash_core::Retry::Never)
 }
 
 /// Refuses an outcome that the scheduler could not take, so that no such node is ever called finished.
 pub(crate) fn checked(outcome: Outcome, declared: usize) -> Result<Outcome> {
-    let outputs = outputs(outcome)?;
-    if outputs.len() > declared {
-        return Err(too_many(outputs.len(), declared));
+    match &outcome {
+        Outcome::Suspend(_) => Err(no_suspension()),
+        Outcome::Done(outputs) if outputs.len() > declared => Err(too_many(outputs.len(), declared)),
+        Outcome::Done(_) => Ok(outcome),
     }
-    Ok(Outcome::Done(outputs))
 }
 
 /// A body gave more outputs than its node declares.

@@ -279,8 +279,9 @@ impl Run {
     }
 
     fn settle(&self, schedule: &mut Schedule, unit: UnitKey, outcome: Result<Outcome>) {
-        match outcome.and_then(body::outputs) {
-            Ok(outputs) => schedule.complete(unit, outputs.into_iter()),
+        match outcome {
+            Ok(Outcome::Done(outputs)) => schedule.complete(unit, outputs),
+            Ok(Outcome::Suspend(_)) => schedule.fail(unit, body::no_suspension()),
             Err(error) => schedule.fail(unit, error),
         }
     }

@@ -169,7 +169,10 @@ async fn call(body: &Whole, inputs: Inputs, cx: &Context) -> Result<Option<Value
         Whole::Future(run) => run.run(inputs, cx.clone()).await?,
         Whole::Scope(_) => return Err(Error::internal("a workflow cannot be a stage")),
     };
-    Ok(body::outputs(outcome)?.into_iter().next().flatten())
+    match outcome {
+        Outcome::Done(mut outputs) => Ok(outputs.take(0)),
+        Outcome::Suspend(_) => Err(body::no_suspension()),
+    }
 }
 
 /// All on the task that drives the run.

@@ -77,6 +77,14 @@ impl Frame {
         members.any(|(member, status)| *status == Status::Failed && member.slots.contains(&slot))
     }
 
+    /// Marks units that wait for one that failed.
+    pub(crate) fn poison(&mut self, units: &[u32]) {
+        self.poisoned.resize(self.waits.len(), false);
+        for unit in units {
+            self.poisoned[*unit as usize] = true;
+        }
+    }
+
     /// Notes how the nodes of a unit stand that have not ended otherwise.
     #[inline]
     pub(crate) fn mark(&mut self, unit: &Unit, status: Status) {

@@ -1,34 +1,65 @@
 //! The inputs of a unit that is ready: from slots, from the turn before, from outside, from run parameters.
 
-use kailash_core::{Error, Kind, Result, Value, node::Inputs};
+use kailash_core::{Error, Result, Text, Value, node::Inputs};
 
 use super::frame::Frame;
 use crate::plan::{Bound, InputPlan, ScopePlan, Sources, Unit, Wire, WireFrom};
 
-/// What a ready unit gets.
-pub(super) enum Gathered {
-    /// Its inputs.
-    Inputs(Inputs),
-    /// No branch led to it.
-    Skip,
-}
-
-/// Gathers the inputs of `unit` in `frame`.
+/// Gathers the inputs of `unit` in `frame` into `inputs`, and says whether a branch led to it.
 ///
 /// # Errors
 /// A dot path that leads nowhere, or a value of a kind that the input does not take.
-pub(super) fn gather(frame: &mut Frame, plan: &ScopePlan, unit: &Unit, bound: &Bound) -> Result<Gathered> {
-    let mut inputs = Inputs::new();
+#[inline]
+pub(super) fn gather(
+    frame: &mut Frame,
+    plan: &ScopePlan,
+    unit: &Unit,
+    bound: &Bound,
+    inputs: &mut Inputs,
+) -> Result<bool> {
+    if unit.plain && frame.reads.is_empty() {
+        if gather_plain(frame, plan.unit_inputs(unit), bound, inputs) {
+            return Ok(true);
+        }
+        *inputs = Inputs::new();
+    }
+    gather_any(frame, plan, unit, bound, inputs)
+}
+
+/// The way of nearly every unit: each input has its value, from one slot or bound before. Gives up at whatever else.
+#[inline]
+fn gather_plain(frame: &Frame, planned: &[InputPlan], bound: &Bound, inputs: &mut Inputs) -> bool {
+    for input in planned {
+        let value = match &input.sources {
+            Sources::One(Wire { from: WireFrom::Slot(slot), .. }) => frame.slots[*slot as usize].as_ref(),
+            _ => bound.values.get(input.bound as usize).and_then(Option::as_ref),
+        };
+        match value {
+            Some(value) if input.kind.accepts(value) => inputs.push(Some(value.clone())),
+            None if !input.required && matches!(input.sources, Sources::None) => inputs.push(None),
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn gather_any(
+    frame: &mut Frame,
+    plan: &ScopePlan,
+    unit: &Unit,
+    bound: &Bound,
+    inputs: &mut Inputs,
+) -> Result<bool> {
     let mut alive = !unit.wired;
     let mut lacking = false;
-    for input in plan.unit_inputs(unit) {
+    for (input, name) in plan.unit_inputs(unit).iter().zip(plan.unit_input_names(unit)) {
         let wired = match &input.sources {
             Sources::None => None,
-            Sources::One(wire) => read(frame, plan, wire, input, &mut alive)?,
+            Sources::One(wire) => read(frame, plan, wire, name, &mut alive)?,
             Sources::Many(wires) => {
                 let mut last = None;
-                for wire in wires {
-                    last = read(frame, plan, wire, input, &mut alive)?.or(last);
+                for wire in plan.wires(wires) {
+                    last = read(frame, plan, wire, name, &mut alive)?.or(last);
                 }
                 last
             }
@@ -37,19 +68,15 @@ pub(super) fn gather(frame: &mut Frame, plan: &ScopePlan, unit: &Unit, bound: &B
             Some(value) => Some(value),
             None if input.bound == u32::MAX => None,
             None => match &bound.values[input.bound as usize] {
-                None if unit.open && dead_branch(frame, &input.sources) => Some(Value::Null),
+                None if unit.open && dead_branch(frame, plan, &input.sources) => Some(Value::Null),
                 other => other.clone(),
             },
         };
         match &value {
-            Some(value)
-                if input.kind != Kind::Any
-                    && !input.kind.accepts(value)
-                    && (input.required || !value.is_null()) =>
-            {
+            Some(value) if !input.kind.accepts(value) && (input.required || !value.is_null()) => {
                 return Err(Error::invalid(
                     "input.kind",
-                    format!("input `{}` wants {}, not {}", input.name, input.kind, value.kind()),
+                    format!("input `{name}` wants {}, not {}", input.kind, value.kind()),
                 ));
             }
             None if input.required => lacking = true,
@@ -57,15 +84,14 @@ pub(super) fn gather(frame: &mut Frame, plan: &ScopePlan, unit: &Unit, bound: &B
         }
         inputs.push(value);
     }
-    Ok(if alive && !lacking { Gathered::Inputs(inputs) } else { Gathered::Skip })
+    Ok(alive && !lacking)
 }
 
-#[inline]
 fn read(
     frame: &mut Frame,
     plan: &ScopePlan,
     wire: &Wire,
-    input: &InputPlan,
+    name: &Text,
     alive: &mut bool,
 ) -> Result<Option<Value>> {
     let value = match wire.from {
@@ -85,11 +111,11 @@ fn read(
         }
         WireFrom::Back(slot) => {
             let value = frame.previous.get(slot as usize).and_then(Clone::clone);
-            return value.map(|value| follow(value, wire, input)).transpose();
+            return value.map(|value| follow(value, wire, name)).transpose();
         }
         WireFrom::OuterBack(at) | WireFrom::Fed(at) => {
             let value = frame.outer.get(at as usize).and_then(Clone::clone);
-            return value.map(|value| follow(value, wire, input)).transpose();
+            return value.map(|value| follow(value, wire, name)).transpose();
         }
         WireFrom::Outer(at) => frame.outer.get(at as usize).and_then(Clone::clone),
     };
@@ -101,11 +127,11 @@ fn read(
         return Ok(None);
     };
     *alive = true;
-    if wire.path.is_none() { Ok(Some(value)) } else { follow(value, wire, input).map(Some) }
+    if wire.path.is_none() { Ok(Some(value)) } else { follow(value, wire, name).map(Some) }
 }
 
 /// Whether a connection into the input was cut by a branch not taken, and not merely not there yet.
-fn dead_branch(frame: &Frame, sources: &Sources) -> bool {
+fn dead_branch(frame: &Frame, plan: &ScopePlan, sources: &Sources) -> bool {
     let cut = |wire: &Wire| match wire.from {
         WireFrom::Back(_) => frame.iteration > 0,
         WireFrom::OuterBack(_) => false,
@@ -114,15 +140,14 @@ fn dead_branch(frame: &Frame, sources: &Sources) -> bool {
     match sources {
         Sources::None => false,
         Sources::One(wire) => cut(wire),
-        Sources::Many(wires) => wires.iter().any(cut),
+        Sources::Many(wires) => plan.wires(wires).iter().any(cut),
     }
 }
 
-fn follow(value: Value, wire: &Wire, input: &InputPlan) -> Result<Value> {
+fn follow(value: Value, wire: &Wire, name: &Text) -> Result<Value> {
     let Some(path) = &wire.path else { return Ok(value) };
     path.resolve(&value).map_err(|segment| {
-        let message =
-            format!("the value connected to input `{}` has no `{segment}` on the way `{path}`", input.name);
+        let message = format!("the value connected to input `{name}` has no `{segment}` on the way `{path}`");
         Error::missing("connection.path", message)
             .with_hint("does the node before give what the dot path names?")
     })

@@ -2,7 +2,7 @@
 
 use kailash_core::{
     Error, Map, Result, Value,
-    node::{Inputs, OnItemError, UnitKey},
+    node::{Inputs, OnItemError, Outputs, UnitKey},
 };
 
 use super::{
@@ -72,7 +72,7 @@ impl Schedule {
             && let Some(state) = self.each.remove(&unit)
         {
             self.note(|| Note::Closed(unit));
-            self.complete(unit, std::iter::once(Some(Value::list(state.results))));
+            self.complete(unit, Outputs::one(Value::list(state.results)));
         }
     }
 
@@ -92,7 +92,7 @@ impl Schedule {
             Work::Nested(nested) => match nested_outputs(nested, scope, &mut frame) {
                 Ok(outputs) => {
                     self.note(|| Note::Closed(unit));
-                    self.complete(unit, outputs.into_iter());
+                    self.complete(unit, outputs.into_iter().collect());
                 }
                 Err(error) => self.fail(unit, error),
             },

@@ -8,12 +8,12 @@ use std::{
 use kailash_core::{
     Error, Value,
     exec::FailurePolicy,
-    node::{Inputs, UnitKey},
+    node::{Inputs, Outputs, UnitKey},
 };
 
 use super::{
     frame::{Frame, Lineage, Status},
-    gather::{Gathered, gather},
+    gather::gather,
     scopes::EachState,
 };
 use crate::plan::{Bound, Plan, Unit, Work};
@@ -137,8 +137,9 @@ impl Schedule {
                 self.skip(unit, true);
                 continue;
             }
-            match gather(frame, scope, planned, &self.bound) {
-                Ok(Gathered::Inputs(mut inputs)) => match planned.work {
+            let mut inputs = Inputs::new();
+            match gather(frame, scope, planned, &self.bound, &mut inputs) {
+                Ok(true) => match planned.work {
                     Work::Inline(_) | Work::Compute(_) | Work::Future(_) | Work::Pipeline(_) => {
                         if planned.open && scope.outermost {
                             let node = scope.members[planned.members.start as usize].node;
@@ -150,7 +151,7 @@ impl Schedule {
                     }
                     Work::Cycle(_) | Work::Nested(_) | Work::Each(_) => self.open(unit, inputs),
                 },
-                Ok(Gathered::Skip) => self.skip(unit, false),
+                Ok(false) => self.skip(unit, false),
                 Err(error) => self.fail(unit, error),
             }
         }
@@ -158,17 +159,18 @@ impl Schedule {
     }
 
     /// Takes the outputs of a unit, by slot. Ignored if the run has ended or the unit's frame is gone.
-    pub(crate) fn complete(&mut self, unit: UnitKey, outputs: impl ExactSizeIterator<Item = Option<Value>>) {
+    #[inline]
+    pub(crate) fn complete(&mut self, unit: UnitKey, mut outputs: Outputs) {
         let Some((frame, planned)) = self.live(unit) else { return };
         let declared = planned.slots.len();
         if outputs.len() > declared {
             let message = format!("the body gave {} outputs, but {declared} are declared", outputs.len());
             return self.fail(unit, Error::internal(message));
         }
-        for (slot, value) in planned.slots.clone().zip(outputs) {
+        for (at, slot) in planned.slots.clone().enumerate().take(outputs.len()) {
             let slot = slot as usize;
             if frame.reads.get(slot) != Some(&0) {
-                frame.slots[slot] = value;
+                frame.slots[slot] = outputs.take(at);
             }
         }
         self.advance(unit, Status::Done, false);
@@ -224,24 +226,24 @@ impl Schedule {
     }
 
     /// Lets those go on that waited for a unit; `poison` skips them instead.
+    #[inline]
     pub(super) fn advance(&mut self, unit: UnitKey, status: Status, poison: bool) {
-        let Some(frame) = self.frames[unit.frame as usize].as_mut() else { return };
-        let scope = &self.plan.scopes[frame.scope as usize];
+        let Self { plan, frames, ready, .. } = self;
+        let Some(frame) = frames[unit.frame as usize].as_mut() else { return };
+        let scope = &plan.scopes[frame.scope as usize];
         let planned = &scope.units[unit.node as usize];
         if !self.stopped {
             frame.mark(planned, status);
         }
-        if poison && frame.poisoned.is_empty() {
-            frame.poisoned = vec![false; scope.units.len()];
+        let successors = scope.unit_successors(planned);
+        if poison {
+            frame.poison(successors);
         }
-        for successor in scope.unit_successors(planned) {
-            let at = *successor as usize;
-            if poison {
-                frame.poisoned[at] = true;
-            }
-            frame.waits[at] -= 1;
-            if frame.waits[at] == 0 {
-                self.ready.push_back(UnitKey { frame: unit.frame, node: *successor });
+        for successor in successors {
+            let waits = &mut frame.waits[*successor as usize];
+            *waits -= 1;
+            if *waits == 0 {
+                ready.push_back(UnitKey { frame: unit.frame, node: *successor });
             }
         }
         frame.left -= 1;

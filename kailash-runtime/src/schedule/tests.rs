@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use kailash_core::{
     Error, RunId, Value,
     exec::FailurePolicy,
-    node::{OnItemError, UnitKey},
+    node::{OnItemError, Outputs, UnitKey},
     value,
     workflow::{CycleDraft, Params},
 };
@@ -64,7 +64,7 @@ impl Played {
     /// Answers the unit called `name` with `outputs`.
     fn done(&mut self, name: &str, outputs: &[Option<Value>]) -> &mut Self {
         let unit = self.take(name).unit;
-        self.schedule.complete(unit, outputs.iter().cloned());
+        self.schedule.complete(unit, outputs.iter().cloned().collect());
         self.collect();
         self
     }
@@ -96,7 +96,7 @@ impl Played {
                 let slots = self.plan.scopes[scope as usize].units[unit.node as usize].slots.len();
                 // Of two outputs only the first branch is taken.
                 let outputs = (0..slots).map(|slot| (slot == 0).then(|| given.clone()));
-                self.schedule.complete(unit, outputs.collect::<Vec<_>>().into_iter());
+                self.schedule.complete(unit, outputs.collect());
             }
             self.collect();
         }
@@ -201,7 +201,7 @@ fn an_answer_given_twice_or_to_a_frame_that_is_gone_changes_nothing() {
     let mut run = Played::new(&flow, FailurePolicy::FailFast);
     let first = run.ready[0].unit;
     run.done("turn", &[Some(value!(1))]).assert_ready(&["turn#1"]);
-    run.schedule.complete(first, std::iter::once(Some(value!(99))));
+    run.schedule.complete(first, Outputs::one(value!(99)));
     run.schedule.fail(first, Error::node("test.late", "late"));
     run.collect();
     run.assert_ready(&["turn#1"]);

@@ -1,10 +1,10 @@
-//! What goes into a body and what comes out of it.
+//! What goes into a body.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Error, Map, Result, Text, Value, exec::Timestamp};
+use crate::{Error, Map, Result, Text, Value};
 
 /// The values of a node's inputs, by position in its declared inputs.
 #[derive(Clone, Debug, Default)]
@@ -146,92 +146,4 @@ impl FromIterator<Option<Value>> for Inputs {
 
 fn mismatch(index: usize, wanted: &str, given: &Value) -> Error {
     Error::invalid("input.kind", format!("input {index} wants {wanted}, not {}", given.kind()))
-}
-
-/// The values of a node's outputs, by position in its declared outputs. A port without a value is a branch not taken.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outputs(SmallVec<[Option<Value>; 2]>);
-
-impl Outputs {
-    /// `count` ports, none of them with a value.
-    #[must_use]
-    pub fn none(count: usize) -> Self {
-        Self(SmallVec::from_elem(None, count))
-    }
-
-    /// One port with a value.
-    #[must_use]
-    #[inline]
-    pub fn one(value: impl Into<Value>) -> Self {
-        let mut ports = SmallVec::new();
-        ports.push(Some(value.into()));
-        Self(ports)
-    }
-
-    /// Gives port `index` a value.
-    #[inline]
-    pub fn set(&mut self, index: usize, value: impl Into<Value>) {
-        if index >= self.0.len() {
-            self.0.resize(index + 1, None);
-        }
-        self.0[index] = Some(value.into());
-    }
-
-    /// The value of port `index`.
-    #[must_use]
-    pub fn get(&self, index: usize) -> Option<&Value> {
-        self.0.get(index).and_then(Option::as_ref)
-    }
-
-    /// How many ports there are, with or without a value.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is no port.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl IntoIterator for Outputs {
-    type Item = Option<Value>;
-    type IntoIter = smallvec::IntoIter<[Option<Value>; 2]>;
-
-    #[inline]
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl FromIterator<Option<Value>> for Outputs {
-    fn from_iter<I: IntoIterator<Item = Option<Value>>>(values: I) -> Self {
-        Self(values.into_iter().collect())
-    }
-}
-
-/// How a body ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// It is done; ports without a value are branches not taken.
-    Done(Outputs),
-    /// It waits for something outside and wants to be run again then; meanwhile it costs no task.
-    Suspend(Wake),
-}
-
-impl From<Outputs> for Outcome {
-    fn from(outputs: Outputs) -> Self {
-        Self::Done(outputs)
-    }
-}
-
-/// What wakes a suspended node.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Wake {
-    /// A point in time.
-    At(Timestamp),
-    /// A signal by this name, sent to the run.
-    Signal(Text),
 }
