@@ -47,6 +47,15 @@ pub(crate) fn too_many(given: usize, declared: usize) -> Error {
     Error::internal(format!("the body gave {given} outputs, but {declared} are declared"))
 }
 
+/// Polls an async body and makes an error of its panic.
+pub(crate) fn poll_guarded(
+    future: &mut BoxFuture<'static, Result<Outcome>>,
+    task: &mut Task<'_>,
+) -> Poll<Result<Outcome>> {
+    catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task)))
+        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+}
+
 /// An async body under way. Its panic fails its node alone.
 pub(crate) struct Flight {
     pub(crate) unit: UnitKey,
@@ -64,10 +73,6 @@ impl Future for Flight {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
         let unit = self.unit;
-        match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(task))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(outcome)) => Poll::Ready((unit, outcome)),
-            Err(panic) => Poll::Ready((unit, Err(panicked(&*panic)))),
-        }
+        poll_guarded(&mut self.future, task).map(|outcome| (unit, outcome))
     }
 }

@@ -10,7 +10,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    future::Future,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
     task::{Context as Task, Poll, Waker},
@@ -18,16 +17,15 @@ use std::{
 
 use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
 use kailash_core::{
-    Error, Result, Text,
-    event::What,
+    Result, Text,
     exec::Monotonic,
-    node::{Context, Inputs, Outcome, Run as NodeRun, RunScope, UnitKey},
+    node::{BoxFuture, Context, Inputs, Outcome, RunAsync, RunScope, UnitKey},
 };
 use tokio::sync::Notify;
 
 use super::{
     NodeError,
-    attempt::{attempts, finished},
+    attempt::attempts,
     body::{self, Flight},
     engine::{Compute, Engine},
     flying::Flying,
@@ -39,7 +37,7 @@ use crate::{
 };
 
 /// Units run on one thread before others of the same executor get their turn.
-const BUDGET: u32 = 256;
+pub(super) const BUDGET: u32 = 256;
 
 /// One run.
 pub(crate) struct Run {
@@ -48,17 +46,17 @@ pub(crate) struct Run {
     pub(crate) deadline: Option<Monotonic>,
     state: Mutex<State>,
     /// Told by pool threads when the driver has something to do.
-    wake: Notify,
+    pub(super) wake: Notify,
 }
 
 pub(super) struct State {
     pub(super) schedule: Schedule,
     /// Units for the pool.
-    compute: VecDeque<Ready>,
+    pub(super) compute: VecDeque<Ready>,
     /// Units for the driver.
-    futures: VecDeque<Ready>,
+    pub(super) futures: VecDeque<Ready>,
     /// Pool threads at work for this run.
-    helpers: usize,
+    pub(super) helpers: usize,
     /// The nodes of pipelines that failed.
     pub(super) blamed: HashMap<UnitKey, Text>,
     /// When nested workflows began; kept only while somebody listens.
@@ -70,8 +68,6 @@ struct Turn {
     /// Whether more is ready than was run.
     busy: bool,
     done: bool,
-    /// Async units to start.
-    batch: Vec<Ready>,
 }
 
 /// Why the driver stopped.
@@ -102,7 +98,7 @@ impl Run {
         Self { engine, shared, deadline, state: Mutex::new(state), wake: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -129,7 +125,7 @@ impl Run {
         state.schedule.failures().iter().map(named).collect()
     }
 
-    fn context(&self) -> Context {
+    pub(super) fn context(&self) -> Context {
         let scope: Arc<dyn RunScope> = Arc::clone(&self.shared) as _;
         Context::new(scope, UnitKey::default(), 1, self.deadline)
     }
@@ -139,6 +135,7 @@ impl Run {
         let mut cx = self.context();
         let mut flying: FuturesUnordered<Flying> = FuturesUnordered::new();
         let mut landed: Vec<(UnitKey, Result<Outcome>)> = Vec::new();
+        let mut starting: Vec<Ready> = Vec::new();
         let mut turns = 0_u32;
         let left = self.deadline.map(|at| at.saturating_since(self.shared.clock.monotonic()));
         let mut limit = pin!(match left {
@@ -152,12 +149,12 @@ impl Run {
             if self.deadline.is_some_and(|at| self.shared.clock.monotonic() >= at) {
                 return self.stopped(End::TimedOut);
             }
-            let Turn { busy, done, batch } = self.turn(&mut landed, flying.len(), &mut cx);
+            let Turn { busy, done } = self.turn(&mut landed, &mut starting, &mut flying, &mut cx);
             if done {
                 return End::Through;
             }
-            for ready in batch {
-                self.launch(ready, &mut flying, &mut landed);
+            for ready in starting.drain(..) {
+                self.launch(ready, &mut flying, &mut landed, &cx);
             }
             turns += 1;
             // Also where something is always ready at once: others of the executor, such as who cancels, get their turn.
@@ -185,7 +182,8 @@ impl Run {
     fn turn(
         self: &Arc<Self>,
         landed: &mut Vec<(UnitKey, Result<Outcome>)>,
-        flying: usize,
+        starting: &mut Vec<Ready>,
+        flying: &mut FuturesUnordered<Flying>,
         cx: &mut Context,
     ) -> Turn {
         let mut lock = self.lock();
@@ -193,16 +191,15 @@ impl Run {
         for (unit, outcome) in landed.drain(..) {
             self.settle(&mut state.schedule, unit, outcome);
         }
-        let busy = self.pump(state, cx);
+        let busy = self.pump(state, cx, Some(flying));
         let done = state.schedule.is_done();
-        if done {
-            return Turn { busy, done, batch: Vec::new() };
+        if !done {
+            let room = self.engine.settings.max_concurrency.saturating_sub(flying.len());
+            let count = room.min(state.futures.len());
+            starting.extend(state.futures.drain(..count));
+            self.call_helpers(state);
         }
-        let room = self.engine.settings.max_concurrency.saturating_sub(flying);
-        let count = room.min(state.futures.len());
-        let batch = state.futures.drain(..count).collect();
-        self.call_helpers(state);
-        Turn { busy, done, batch }
+        Turn { busy, done }
     }
 
     fn stopped(&self, end: End) -> End {
@@ -219,159 +216,62 @@ impl Run {
         state.futures.clear();
     }
 
-    /// Runs what is ready and may run here, sorts the rest, and says whether the budget ran out before the work.
-    fn pump(&self, state: &mut State, cx: &mut Context) -> bool {
-        let plan = &*self.shared.plan;
-        let here = matches!(self.engine.compute, Compute::Here);
-        for _ in 0..BUDGET {
-            if self.shared.cancelled.load(Ordering::Relaxed) {
-                return true;
-            }
-            let next = state.schedule.next();
-            if self.shared.events.is_some() {
-                self.tell_notes(state);
-            }
-            let Some(ready) = next else { return false };
-            let planned = &plan.scopes[ready.scope as usize].units[ready.unit.node as usize];
-            match &planned.work {
-                _ if planned.options.is_some() => state.futures.push_back(ready),
-                Work::Inline(run) => self.run_here(&mut state.schedule, planned, &**run, ready, cx),
-                Work::Compute(_) if self.deadline.is_some() => state.futures.push_back(ready),
-                Work::Compute(run) if here => self.run_here(&mut state.schedule, planned, &**run, ready, cx),
-                Work::Compute(_) => state.compute.push_back(ready),
-                _ => state.futures.push_back(ready),
-            }
-        }
-        state.schedule.has_ready()
-    }
-
-    fn run_here(
-        &self,
-        schedule: &mut Schedule,
-        planned: &Unit,
-        run: &dyn NodeRun,
-        ready: Ready,
-        cx: &mut Context,
-    ) {
-        let outcome = self.call(planned, run, &ready.unit, ready.inputs, cx);
-        self.settle(schedule, ready.unit, outcome);
-    }
-
-    fn call(
-        &self,
-        planned: &Unit,
-        run: &dyn NodeRun,
-        unit: &UnitKey,
-        inputs: Inputs,
-        cx: &mut Context,
-    ) -> Result<Outcome> {
-        cx.turn_to(*unit, 1, self.deadline);
-        if self.shared.events.is_none() {
-            return body::guarded(|| run.run(inputs, cx));
-        }
-        let started = self.shared.clock.monotonic();
-        self.shared.tell(*unit, Some(1), What::NodeStarted);
-        let outcome = body::guarded(|| body::checked(run.run(inputs, cx)?, planned.slots.len()));
-        if outcome.is_ok() {
-            finished(self, *unit, 1, started);
-        }
-        outcome
-    }
-
-    fn settle(&self, schedule: &mut Schedule, unit: UnitKey, outcome: Result<Outcome>) {
-        match outcome {
-            Ok(Outcome::Done(outputs)) => schedule.complete(unit, outputs),
-            Ok(Outcome::Suspend(_)) => schedule.fail(unit, body::no_suspension()),
-            Err(error) => schedule.fail(unit, error),
-        }
-    }
-
     /// Starts an async unit; one that is through at once never becomes a task.
     fn launch(
         self: &Arc<Self>,
         ready: Ready,
         flying: &mut FuturesUnordered<Flying>,
         landed: &mut Vec<(UnitKey, Result<Outcome>)>,
+        cx: &Context,
     ) {
         let Ready { unit, scope, inputs } = ready;
         let planned = &self.shared.plan.scopes[scope as usize].units[unit.node as usize];
-        let future = match &planned.work {
-            Work::Future(future) if planned.options.is_none() && self.shared.events.is_none() => {
-                let mut cx = self.context();
-                cx.turn_to(unit, 1, self.deadline);
-                match body::guarded(|| Ok(future.run(inputs, cx))) {
-                    Ok(future) => future,
-                    Err(error) => return landed.push((unit, Err(error))),
-                }
+        let outcome = match &planned.work {
+            Work::Future(body) if self.is_unattended(planned) => {
+                self.first_poll(&**body, unit, inputs, flying, cx)
             }
-            _ => Box::pin(attempts(Arc::clone(self), scope, unit, inputs)),
+            _ => self.poll_once(unit, Box::pin(attempts(Arc::clone(self), scope, unit, inputs)), flying),
         };
-        let mut flight = Flight::new(unit, future);
+        landed.extend(outcome.map(|outcome| (unit, outcome)));
+    }
+
+    /// Whether an async unit is nothing but its body: no retries, no limits, nobody to tell.
+    pub(super) fn is_unattended(&self, planned: &Unit) -> bool {
+        planned.options.is_none() && self.shared.events.is_none()
+    }
+
+    /// Polls an async body for the first time; without an outcome it is under way.
+    pub(super) fn first_poll(
+        &self,
+        body: &dyn RunAsync,
+        unit: UnitKey,
+        inputs: Inputs,
+        flying: &mut FuturesUnordered<Flying>,
+        cx: &Context,
+    ) -> Option<Result<Outcome>> {
+        let mut cx = cx.clone();
+        cx.turn_to(unit, 1, self.deadline);
+        match body::guarded(|| Ok(body.run(inputs, cx))) {
+            Ok(future) => self.poll_once(unit, future, flying),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn poll_once(
+        &self,
+        unit: UnitKey,
+        mut future: BoxFuture<'static, Result<Outcome>>,
+        flying: &mut FuturesUnordered<Flying>,
+    ) -> Option<Result<Outcome>> {
         let mut task = Task::from_waker(Waker::noop());
-        match std::pin::Pin::new(&mut flight).poll(&mut task) {
-            Poll::Ready(landing) => landed.push(landing),
-            Poll::Pending => flying.push(match self.engine.compute {
-                Compute::Here => Flying::Here(flight),
-                Compute::Pool { .. } => Flying::Task { unit, handle: self.shared.tokio.spawn(flight) },
-            }),
+        if let Poll::Ready(outcome) = body::poll_guarded(&mut future, &mut task) {
+            return Some(outcome);
         }
-    }
-
-    /// Sends pool threads to the waiting compute units, as far as there are threads.
-    fn call_helpers(self: &Arc<Self>, state: &mut State) {
-        let Compute::Pool { threads, .. } = &self.engine.compute else { return };
-        let wanted = state.compute.len().min(threads.saturating_sub(state.helpers));
-        for _ in 0..wanted {
-            let run = Arc::clone(self);
-            match self.engine.compute.spawn(move || run.help()) {
-                Ok(()) => state.helpers += 1,
-                Err(error) => {
-                    while let Some(ready) = state.compute.pop_front() {
-                        state.schedule.fail(ready.unit, error.clone());
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    /// A pool thread at work: runs compute units and what follows from them, until there is nothing for it.
-    fn help(self: Arc<Self>) {
-        let mut cx = self.context();
-        let mut done: Option<(UnitKey, Result<Outcome>)> = None;
-        loop {
-            let mut lock = self.lock();
-            let state = &mut *lock;
-            if let Some((unit, outcome)) = done.take() {
-                self.settle(&mut state.schedule, unit, outcome);
-            }
-            let busy = self.pump(state, &mut cx);
-            if state.schedule.is_done() {
-                state.compute.clear();
-                state.futures.clear();
-            }
-            let Some(ready) = state.compute.pop_front() else {
-                state.helpers -= 1;
-                let needed = busy || !state.futures.is_empty() || state.schedule.is_done();
-                drop(lock);
-                if needed {
-                    self.wake.notify_one();
-                }
-                return;
-            };
-            self.call_helpers(state);
-            let needed = busy || !state.futures.is_empty();
-            drop(lock);
-            if needed {
-                self.wake.notify_one();
-            }
-            let planned = &self.shared.plan.scopes[ready.scope as usize].units[ready.unit.node as usize];
-            done = Some(match &planned.work {
-                Work::Compute(run) => {
-                    (ready.unit, self.call(planned, &**run, &ready.unit, ready.inputs, &mut cx))
-                }
-                _ => (ready.unit, Err(Error::internal("only compute goes to the pool"))),
-            });
-        }
+        let flight = Flight::new(unit, future);
+        flying.push(match self.engine.compute {
+            Compute::Here => Flying::Here(flight),
+            Compute::Pool { .. } => Flying::Task { unit, handle: self.shared.tokio.spawn(flight) },
+        });
+        None
     }
 }

@@ -10,6 +10,7 @@ mod execute;
 mod flying;
 mod lane;
 mod pipeline;
+mod pump;
 mod results;
 mod settings;
 mod shared;
