@@ -240,24 +240,19 @@ fn document() {
         text += &format!(r#"{}{{"from": "n{}.out", "to": "n{i}.a"}}"#, if i == 1 { "" } else { "," }, i - 1);
     }
     text += "]}";
+    let read = || kailash::format::read(&text, kailash::format::Syntax::Json).expect("a document");
+    let document = read();
+    let workflow = WorkflowBuilder::from(document.clone()).build(&registry).expect("a workflow");
+    let plan = |workflow: &Workflow| kailash::Plan::new(workflow, &Services::default()).expect("a plan");
     let mut rounds = Round::new("document of 10,000 nodes", 10_000);
     rounds.run(31, |round| {
-        let mut parsed = None;
-        let mut workflow = None;
         round.measure("serde_json parse alone", || drop(serde_json::from_str::<serde_json::Value>(&text)));
-        round.measure("text -> document", || {
-            parsed = kailash::format::read(&text, kailash::format::Syntax::Json).ok();
-        });
-        let builder = WorkflowBuilder::from(parsed.clone().expect("a document"));
-        round.measure("document -> workflow", || {
-            workflow = builder.build(&registry).ok();
-        });
-        let ready = workflow.clone().expect("a workflow");
-        round.measure("workflow -> plan", || drop(kailash::Plan::new(&ready, &Services::default())));
+        round.measure("text -> document", || drop(read()));
+        let builder = WorkflowBuilder::from(document.clone());
+        round.measure("document -> workflow", || drop(builder.build(&registry)));
+        round.measure("workflow -> plan", || drop(plan(&workflow)));
         round.measure("text -> plan", || {
-            let document = kailash::format::read(&text, kailash::format::Syntax::Json).expect("a document");
-            let workflow = WorkflowBuilder::from(document).build(&registry).expect("a workflow");
-            drop(kailash::Plan::new(&workflow, &Services::default()));
+            drop(plan(&WorkflowBuilder::from(read()).build(&registry).expect("a workflow")));
         });
     });
     report(&rounds, "serde_json parse alone");

@@ -106,7 +106,7 @@ pub fn to_jinja(value: &Value) -> Jinja {
         Value::Int(n) => Jinja::from(*n),
         Value::UInt(n) => Jinja::from(*n),
         Value::Float(x) => Jinja::from(*x),
-        Value::Str(text) => Jinja::from(Arc::<str>::from(text.clone())),
+        Value::Str(text) => Jinja::from(text.as_str()),
         Value::Bytes(bytes) => Jinja::from_bytes(bytes.to_vec()),
         Value::Array(array) => {
             (0..array.len()).filter_map(|i| array.numbers().get(i)).map(|n| to_jinja(&n)).collect()

@@ -33,11 +33,11 @@ pub(super) fn read(
         }
     };
     let ids = Ids::new(nodes);
-    let mut drafts = Vec::with_capacity(connections.len());
+    let mut drafts: Vec<ConnectionDraft> = Vec::with_capacity(connections.len());
     for (index, connection) in connections.into_iter().enumerate() {
         let at = At::Connection(index);
         let read = match connection {
-            Raw::Fields(fields) if form.strict => read_own(fields, at, form, &ids, findings),
+            Raw::Fields(fields) if form.strict => read_own(fields, drafts.last(), at, form, &ids, findings),
             Raw::Fields(fields) => Ok(read_flat(fields, at, form, &ids, findings)),
             Raw::Other(other) => {
                 findings.shape(at, "", "a map", &other);
@@ -54,6 +54,7 @@ pub(super) fn read(
 
 fn read_own(
     fields: Fields,
+    before: Option<&ConnectionDraft>,
     at: At<'_>,
     form: &Form,
     ids: &Ids<'_>,
@@ -72,8 +73,11 @@ fn read_own(
             _ => rest.unknown((field, value), at, form, form.connection, findings),
         }
     }
-    (draft.from, draft.output) = ends::read_own(from, Side::From, at, &mut rest, findings);
-    (draft.to, draft.input) = ends::read_own(to, Side::To, at, &mut rest, findings);
+    let (output, input) = before.map(|before| (&before.output, &before.input)).unzip();
+    let none = Text::default();
+    (draft.from, draft.output) =
+        ends::read_own(from, Side::From, output.unwrap_or(&none), at, &mut rest, findings);
+    (draft.to, draft.input) = ends::read_own(to, Side::To, input.unwrap_or(&none), at, &mut rest, findings);
     let names = rest.own(extra, at, None, form.connection, findings);
     draft.extra = rest.into_extra();
     if !names.is_empty() {

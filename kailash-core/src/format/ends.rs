@@ -79,16 +79,22 @@ fn short(end: &str, side: Side, ids: &Ids<'_>) -> End {
     (end[..dot].into(), end[dot + 1..].into())
 }
 
-/// What `end` of Kailash's own form means.
-fn own(end: &Value, side: Side) -> Option<End> {
+/// What `end` of Kailash's own form means. A port that is called as `like` shares its text.
+fn own(end: &Value, side: Side, like: &Text) -> Option<End> {
+    let shared = |port: &str| if port == like.as_str() { like.clone() } else { port.into() };
     match end {
-        Value::Str(text) => text.split_once('.').map(|(node, port)| (node.into(), port.into())),
+        Value::Str(text) => text.split_once('.').map(|(node, port)| (node.into(), shared(port))),
         Value::Map(parts) if parts.len() == 2 => match (parts.get("node"), parts.get(side.port().0)) {
             (Some(Value::Str(node)), Some(Value::Str(port))) => Some((node.clone(), port.clone())),
             _ => None,
         },
         _ => None,
     }
+}
+
+/// Whether `end`, which means a port of `node`, is spelt as [`own_usual`] would.
+fn is_usual(end: &Value, node: &Text) -> bool {
+    matches!(end, Value::Map(_)) == node.contains('.')
 }
 
 /// How Kailash's own form spells an end.
@@ -101,10 +107,11 @@ fn own_usual(node: &Text, port: &Text, side: Side) -> Value {
     }
 }
 
-/// Reads an end of Kailash's own form.
+/// Reads an end of Kailash's own form; `like` is the port of the connection before.
 pub(super) fn read_own(
     given: Option<Value>,
     side: Side,
+    like: &Text,
     at: At<'_>,
     rest: &mut Rest,
     findings: &mut Findings,
@@ -114,12 +121,12 @@ pub(super) fn read_own(
         findings.missing(at, field);
         return End::default();
     };
-    let Some((node, port)) = own(&given, side) else {
+    let Some((node, port)) = own(&given, side, like) else {
         let wanted = format!("`{field}` must be `node.{0}` or a map of `node` and `{0}`", side.port().0);
         findings.add(at, field, "connection.form", wanted);
         return End::default();
     };
-    if own_usual(&node, &port, side) != given {
+    if !is_usual(&given, &node) {
         rest.spelt(field, given);
     }
     (node, port)
@@ -179,7 +186,7 @@ pub(super) fn write(out: &mut Out<'_>, side: Side, (node, port): (&Text, &Text),
     let same = |end: Option<End>| end.is_some_and(|(n, p)| n == *node && p == *port);
     if form.strict {
         let usual = own_usual(node, port, side);
-        out.field(side.field(), Some(usual), false, |spelt| same(own(spelt, side)));
+        out.field(side.field(), Some(usual), false, |spelt| same(own(spelt, side, port)));
         return;
     }
     let (node_field, port_field) = side.fields(form);

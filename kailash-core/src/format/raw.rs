@@ -3,9 +3,10 @@
 //! A document of a hundred thousand nodes has the same few field names over and over. Here the known ones are not
 //! allocated, and only what stays in the document (configs, unknown fields) becomes a [`Value`].
 
-use std::{iter, ops::Deref, vec};
+use std::{iter, ops::Deref};
 
 use indexmap::IndexMap;
+use smallvec::SmallVec;
 
 use crate::{Map, Text, Value, workflow::Dialect};
 
@@ -41,33 +42,36 @@ impl From<Name> for Text {
 /// The fields of one level, each name once.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    known: Vec<(&'static str, Value)>,
-    other: Map,
+    known: Known,
+    other: Option<Box<Map>>,
 }
+
+/// Most nodes and connections have two fields.
+type Known = SmallVec<[(&'static str, Value); 2]>;
 
 impl Fields {
     /// Takes in a field whose name is new.
     pub(super) fn add(&mut self, name: Name, value: Value) {
         match name {
             Name::Known(name) => self.known.push((name, value)),
-            Name::Other(name) => drop(self.other.insert(name, value)),
+            Name::Other(name) => drop(self.other.get_or_insert_default().insert(name, value)),
         }
     }
 
     /// Whether the field is there.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.known.iter().any(|(known, _)| *known == name) || self.other.contains_key(name)
+        self.known.iter().any(|(known, _)| *known == name)
+            || self.other.as_ref().is_some_and(|other| other.contains_key(name))
     }
 }
 
 impl From<Map> for Fields {
     fn from(other: Map) -> Self {
-        Self { known: Vec::new(), other }
+        Self { known: Known::new(), other: Some(Box::new(other)) }
     }
 }
 
-type KnownFields =
-    iter::Map<vec::IntoIter<(&'static str, Value)>, fn((&'static str, Value)) -> (Name, Value)>;
+type KnownFields = iter::Map<<Known as IntoIterator>::IntoIter, fn((&'static str, Value)) -> (Name, Value)>;
 type OtherFields = iter::Map<<Map as IntoIterator>::IntoIter, fn((Text, Value)) -> (Name, Value)>;
 
 impl IntoIterator for Fields {
@@ -76,7 +80,12 @@ impl IntoIterator for Fields {
 
     fn into_iter(self) -> Self::IntoIter {
         let known: KnownFields = self.known.into_iter().map(|(name, value)| (Name::Known(name), value));
-        let other: OtherFields = self.other.into_iter().map(|(name, value)| (Name::Other(name), value));
+        let other: OtherFields = self
+            .other
+            .map(|other| *other)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, value)| (Name::Other(name), value));
         known.chain(other)
     }
 }

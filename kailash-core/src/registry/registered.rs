@@ -85,10 +85,16 @@ fn configure<T: NodeType>(
 ) -> Result<NodeConfig, Vec<Issue>> {
     let spec_ports = &this.spec.ports;
     let is_static = |(key, value): &(&Text, &Value)| spec_ports.input(key).is_none() && !value.is_null();
-    let fields = config.iter().filter(is_static).map(|(key, value)| (key.as_str(), value));
-    let mut node: T = serde_path_to_error::deserialize(MapDeserializer::new(fields)).map_err(|error| {
-        let path = error.path().to_string();
-        vec![config_issue(this, &path, &error.into_inner().to_string())]
+    let fields = || {
+        let fields = config.iter().filter(is_static).map(|(key, value)| (key.as_str(), value));
+        MapDeserializer::new(fields)
+    };
+    // Keeping track of the path costs allocations, and only an error needs it: then all is read once more.
+    let mut node = T::deserialize(fields()).or_else(|_| {
+        serde_path_to_error::deserialize(fields()).map_err(|error| {
+            let path = error.path().to_string();
+            vec![config_issue(this, &path, &error.into_inner().to_string())]
+        })
     })?;
     let (ports, effect) = (spec_ports.clone(), this.spec.effect);
     let mut setup = Setup { registry, config, ports, effect, issues: Vec::new(), depth };

@@ -17,7 +17,7 @@ const AMBIGUOUS: usize = usize::MAX;
 /// Validates `document` against the types of `registry`. `depth` counts the workflows around it.
 /// `fed` names inputs that get a value from outside, as (node, input).
 pub(crate) fn validate(
-    document: Document,
+    document: Arc<Document>,
     registry: &Registry,
     depth: usize,
     fed: &[(Text, Text)],
@@ -129,9 +129,19 @@ impl<'d> Check<'d> {
 
     /// Warns of inputs that several connections feed: right for branches that exclude each other, else a slip.
     fn doubly_fed(&mut self, nodes: &[Option<Node>], edges: &[Edge]) {
-        let mut feeds: HashMap<(usize, usize, bool), u32> = HashMap::with_capacity(edges.len());
+        let mut inputs = 0;
+        let first_input: Vec<usize> = nodes
+            .iter()
+            .map(|node| {
+                let first = inputs;
+                inputs += node.as_ref().map_or(0, |node| node.inputs.len());
+                first
+            })
+            .collect();
+        // For each input the connections that lead forward, and those that lead back.
+        let mut feeds = vec![[0_u32; 2]; inputs];
         for edge in edges {
-            let count = feeds.entry((edge.to, edge.input, edge.cycle.is_some())).or_default();
+            let count = &mut feeds[first_input[edge.to] + edge.input][usize::from(edge.cycle.is_some())];
             *count += 1;
             if *count == 2 && !edge.stream {
                 let Some(node) = &nodes[edge.to] else { continue };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Value ── Null | Bool | Int | UInt | Float
-//!       ├─ Str   ─> Arc<str>
+//!       ├─ Str   ─> up to 15 bytes in place, more of them shared
 //!       ├─ Bytes ─> a reference-counted buffer, sliced without copying
 //!       ├─ Array ─> one typed buffer of numbers and a shape
 //!       ├─ List  ─> Arc<Vec<Value>>

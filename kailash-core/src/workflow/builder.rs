@@ -1,5 +1,7 @@
 //! Assembling a workflow in code.
 
+use std::sync::Arc;
+
 use super::{ConnectionDraft, CycleDraft, Document, NodeDraft, Workflow};
 use crate::{
     Map, Registry, Text, Value,
@@ -23,7 +25,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct WorkflowBuilder {
-    document: Document,
+    document: Arc<Document>,
     malformed: Vec<crate::validate::Issue>,
 }
 
@@ -32,7 +34,12 @@ impl WorkflowBuilder {
     #[must_use]
     pub fn new(name: impl Into<Text>) -> Self {
         let document = Document { name: name.into(), ..Document::default() };
-        Self { document, malformed: Vec::new() }
+        Self { document: Arc::new(document), malformed: Vec::new() }
+    }
+
+    /// The document to be changed: a copy if a workflow was built of it.
+    fn draft(&mut self) -> &mut Document {
+        Arc::make_mut(&mut self.document)
     }
 
     /// Adds a node of type `type_name`. `config` is a map, or null for none.
@@ -52,13 +59,13 @@ impl WorkflowBuilder {
                 Map::new()
             }),
         };
-        self.document.nodes.push(NodeDraft { id, type_name, config, ..NodeDraft::default() });
+        self.draft().nodes.push(NodeDraft { id, type_name, config, ..NodeDraft::default() });
         self
     }
 
     /// Says how the node added last is run.
     pub fn options(&mut self, options: NodeOptions) -> &mut Self {
-        if let Some(node) = self.document.nodes.last_mut() {
+        if let Some(node) = self.draft().nodes.last_mut() {
             node.options = options;
         }
         self
@@ -73,7 +80,7 @@ impl WorkflowBuilder {
         input: impl Into<Text>,
     ) -> &mut Self {
         let (from, output, to, input) = (from.into(), output.into(), to.into(), input.into());
-        self.document.connections.push(ConnectionDraft {
+        self.draft().connections.push(ConnectionDraft {
             from,
             output,
             to,
@@ -96,7 +103,7 @@ impl WorkflowBuilder {
 
     /// Makes the connection added last lead back: its end is run again with what its start gave.
     pub fn cycle(&mut self, cycle: CycleDraft) -> &mut Self {
-        if let Some(connection) = self.document.connections.last_mut() {
+        if let Some(connection) = self.draft().connections.last_mut() {
             connection.cycle = Some(cycle);
         }
         self
@@ -104,7 +111,7 @@ impl WorkflowBuilder {
 
     /// Makes items flow over the connection added last, one batch at a time.
     pub fn stream(&mut self) -> &mut Self {
-        if let Some(connection) = self.document.connections.last_mut() {
+        if let Some(connection) = self.draft().connections.last_mut() {
             connection.stream = true;
         }
         self
@@ -112,7 +119,7 @@ impl WorkflowBuilder {
 
     /// Says what a failed node means for the rest of a run.
     pub fn on_failure(&mut self, policy: FailurePolicy) -> &mut Self {
-        self.document.on_failure = Some(policy);
+        self.draft().on_failure = Some(policy);
         self
     }
 
@@ -141,7 +148,7 @@ impl WorkflowBuilder {
         depth: usize,
         fed: &[(Text, Text)],
     ) -> Result<Workflow, Issues> {
-        let validated = validate(self.document.clone(), registry, depth, fed);
+        let validated = validate(Arc::clone(&self.document), registry, depth, fed);
         if self.malformed.is_empty() {
             return validated;
         }
@@ -153,6 +160,6 @@ impl WorkflowBuilder {
 
 impl From<Document> for WorkflowBuilder {
     fn from(document: Document) -> Self {
-        Self { document, malformed: Vec::new() }
+        Self { document: Arc::new(document), malformed: Vec::new() }
     }
 }

@@ -17,7 +17,7 @@ pub struct Workflow(Arc<Inner>);
 
 struct Inner {
     number: u64,
-    document: Document,
+    document: Arc<Document>,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
     cycles: Vec<Cycle>,
@@ -74,7 +74,7 @@ pub struct Cycle {
 
 impl Workflow {
     pub(crate) fn new(
-        document: Document,
+        document: Arc<Document>,
         nodes: Vec<Node>,
         edges: Vec<Edge>,
         cycles: Vec<Cycle>,
