@@ -5,7 +5,8 @@
 //! all candidates run once, and ratios are medians of the ratios within a round, so that a loaded machine slows both.
 //! Times are CPU time of the whole process (threads included), wall time beside it.
 //!
-//! `cargo bench --bench overhead [-- FILTER]`
+//! `cargo bench --bench overhead [-- FILTER]`; under a tool that counts instructions, one candidate alone:
+//! `valgrind --tool=callgrind BENCH FILTER --only NAME --rounds N`
 
 #![expect(
     clippy::expect_used,
@@ -16,6 +17,7 @@
 mod floor;
 mod measure;
 mod nodes;
+mod process;
 
 use std::sync::Arc;
 
@@ -122,6 +124,9 @@ fn main() {
     if wanted("document") {
         document();
     }
+    if wanted("process") && !measure::is_counting() {
+        process::run();
+    }
 }
 
 fn overhead(runtimes: &Runtimes, name: &str, workflow: &Workflow, floor: &floor::Graph, also: Option<&str>) {
@@ -159,7 +164,7 @@ fn compute(runtimes: &Runtimes) {
     let (layered, _) = layered("Spin3");
     let spins = nodes::calibrate(101.0);
     let mut rounds = Round::new("compute nodes of 101 µs, wide", count);
-    rounds.run(15, |round| {
+    rounds.run(41, |round| {
         round.measure("sequential loop", || {
             (0..count).for_each(|i| {
                 std::hint::black_box(nodes::spin(i as u64, spins));
@@ -181,7 +186,7 @@ fn compute(runtimes: &Runtimes) {
     });
     report(&rounds, "sequential loop");
     let mut rounds = Round::new("compute nodes of 101 µs, layered 10,000", 10_000);
-    rounds.run(5, |round| {
+    rounds.run(9, |round| {
         round.measure("sequential loop", || {
             (0..10_000).for_each(|i| {
                 std::hint::black_box(nodes::spin(i as u64, spins));

@@ -17,6 +17,11 @@ pub(crate) fn machine() -> String {
     format!("machine: {cores} cores,{}", model.trim_start_matches(['\t', ':']))
 }
 
+/// Whether one candidate is run for a tool that counts its instructions.
+pub(crate) fn is_counting() -> bool {
+    Counted::from_args().is_some()
+}
+
 /// One candidate in one round, per node.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Measured {

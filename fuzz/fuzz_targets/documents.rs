@@ -1,42 +1,20 @@
-//! Documents from arbitrary text: reading never panics, and what was read survives every form.
+//! Documents from arbitrary text: reading and validating against the catalog never panic, and what was read survives
+//! every form.
 
 #![no_main]
 
 use std::sync::LazyLock;
 
 use kailash_core::{
-    Registry, Result, Value, WorkflowBuilder,
+    Registry, Value, WorkflowBuilder,
     format::{Syntax, document_of, locate, read, to_text, write},
-    node::{Body, BuildContext, Input, NodeType, Output, Outputs, Spec},
     workflow::{Dialect, Document},
 };
 use libfuzzer_sys::fuzz_target;
 
-/// A node type with a static parameter, an input and an output.
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[derive(Default)]
-struct Probe {
-    label: String,
-}
-
-impl NodeType for Probe {
-    fn spec() -> Spec {
-        Spec::new("T", "test", "takes and gives anything")
-            .inputs([Input::optional("x", kailash_core::Kind::Any, "anything").streaming()])
-            .outputs([Output::new("y", kailash_core::Kind::Any, "anything").streaming()])
-            .open_inputs()
-    }
-
-    fn build(&self, _: &BuildContext<'_>) -> Result<Body> {
-        let label = Value::from(self.label.as_str());
-        Ok(Body::inline(move |_, _| Ok(Outputs::one(label.clone()).into())))
-    }
-}
-
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let mut registry = Registry::new();
-    registry.register::<Probe>().expect("an empty registry takes a type");
+    kailash_nodes::register_all(&mut registry).expect("an empty registry takes the catalog");
     registry
 });
 

@@ -10,12 +10,13 @@ use serde_json::json;
 
 use crate::support::{Folder, Said};
 
-/// A run that waits for an answer that never comes, once it waits, and what it still says on stderr.
-fn waiting(arguments: &[&str]) -> (Folder, Child, BufReader<ChildStderr>, TcpListener) {
+/// A run that waits for an answer that never comes, once it waits, and what it still says on stderr. Its node `first`
+/// gave `done`.
+fn waiting(arguments: &[&str], done: &str) -> (Folder, Child, BufReader<ChildStderr>, TcpListener) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());
     let document = json!({"format": "1.0", "nodes": {
-        "first": {"type": "Expression", "config": {"expression": "'done'"}},
+        "first": {"type": "Expression", "config": {"expression": "item", "item": done}},
         "get": {"type": "HTTPRequest", "config": {"url": url, "method": "POST"}},
         "after": {"type": "Expression", "config": {"expression": "1"}}},
         "connections": [{"from": "first.result", "to": "get.body"}, {"from": "get.status_code", "to": "after.item"}]});
@@ -39,7 +40,7 @@ fn signal(child: &Child, name: &str) {
 #[test]
 fn sigint_cancels_the_run_and_its_partial_results_are_printed() {
     for (runtime, name) in [("local", "-INT"), ("parallel", "-INT"), ("local", "-TERM")] {
-        let (_folder, child, _events, _silent) = waiting(&["--json", "--runtime", runtime]);
+        let (_folder, child, _events, _silent) = waiting(&["--json", "--runtime", runtime], "done");
         signal(&child, name);
         let said = Said::of(child.wait_with_output().unwrap());
         assert_eq!(said.code, 1, "{said:?}");
@@ -55,11 +56,26 @@ fn sigint_cancels_the_run_and_its_partial_results_are_printed() {
 
 #[test]
 fn people_are_told_that_the_run_was_cancelled() {
-    let (_folder, child, mut events, _silent) = waiting(&[]);
+    let (_folder, child, mut events, _silent) = waiting(&[], "done");
     signal(&child, "-INT");
     let mut said = Said::of(child.wait_with_output().unwrap());
     events.read_to_string(&mut said.err).unwrap();
     assert_eq!(said.code, 1);
     assert!(said.out.contains("✓ first") && said.out.contains("cancelled in "), "{}", said.out);
     assert!(said.err.contains("error[run.cancelled]"), "{}", said.err);
+}
+
+#[test]
+fn a_second_signal_ends_a_process_that_nobody_reads() {
+    // More than a pipe holds: the answer of the cancelled run cannot be written to its end.
+    let (_folder, mut child, mut events, _silent) = waiting(&["--json"], &"x".repeat(1 << 20));
+    signal(&child, "-INT");
+    let mut line = String::new();
+    while !line.contains("run.finished") {
+        line.clear();
+        assert!(events.read_line(&mut line).unwrap() > 0, "the run ended without saying so");
+    }
+    assert!(child.try_wait().unwrap().is_none(), "it waits for a reader");
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }

@@ -19,6 +19,7 @@ impl Check<'_> {
         let document = self.document;
         let mut edges = Vec::with_capacity(document.connections.len());
         for (index, draft) in document.connections.iter().enumerate() {
+            self.unenforced(index, draft);
             match self.edge(draft, nodes) {
                 Ok(Some(edge)) => edges.push(edge),
                 Ok(None) => {}
@@ -29,6 +30,21 @@ impl Check<'_> {
             }
         }
         edges
+    }
+
+    /// Warns of limits that an export sets on a cycle and that only the run as a whole has here.
+    fn unenforced(&mut self, index: usize, draft: &ConnectionDraft) {
+        if draft.cycle.is_none() {
+            return;
+        }
+        for field in ["timeout", "memory_limit"] {
+            if draft.extra.get(field).is_some_and(|limit| !limit.is_null()) {
+                let message = format!("`{field}` of a cycle is kept, but not enforced");
+                let issue =
+                    Issue::warning("cycle.limit", message).at(format!("connections[{index}].{field}"));
+                self.issues.push(issue.hint("`max_iterations` and the time limit of the run end it"));
+            }
+        }
     }
 
     /// The edge of `draft`; none if one of its nodes has problems of its own.

@@ -350,6 +350,20 @@ fn what_an_inner_workflow_cannot_have_of_its_own_is_a_warning() {
 }
 
 #[test]
+fn limits_of_a_cycle_that_nothing_enforces_are_warnings() {
+    let document = r#"{"nodes": {"a": {"node_type": "Work", "config": {}}}, "connections": [{
+        "source_node": "a", "source_output": "result", "target_node": "a", "target_input": "data",
+        "cycle": true, "max_iterations": 3, "timeout": 2.5, "memory_limit": null}]}"#;
+    let document = crate::format::read(document, crate::format::Syntax::Json).unwrap();
+    let mut registry = Registry::new();
+    registry.register::<Work>().unwrap();
+    let workflow = WorkflowBuilder::from(document).build(&registry).unwrap();
+    let warned: Vec<_> =
+        workflow.warnings().iter().map(|issue| (&*issue.code, issue.place.as_deref())).collect();
+    assert_eq!(warned, [("cycle.limit", Some("connections[0].timeout"))]);
+}
+
+#[test]
 fn places_follow_the_form_of_the_document() {
     for (list, place) in [(true, "nodes[1].type"), (false, "nodes.b.type")] {
         let issues = build(|builder| {

@@ -84,7 +84,7 @@ impl Schedule {
         let Some(around) = &self.frames[unit.frame as usize] else { return };
         let scope = &plan.scopes[frame.scope as usize];
         match &plan.scopes[around.scope as usize].units[unit.node as usize].work {
-            Work::Cycle(cycle) => self.turned(unit, cycle, scope, frame),
+            Work::Cycle(cycle) => self.turned(unit, cycle, scope, *frame),
             Work::Nested(_) if frame.failed => {
                 self.note(|| Note::FailedWithin(unit));
                 self.after_failure(unit);
@@ -159,7 +159,7 @@ impl Schedule {
             match &plan.scopes[around.scope as usize].units[unit.node as usize].work {
                 Work::Cycle(_) => {
                     if let Some(turn) = self.frames[here as usize].take() {
-                        self.take_turn(unit, turn);
+                        self.take_turn(unit, *turn);
                     }
                 }
                 _ => {

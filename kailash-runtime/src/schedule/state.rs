@@ -56,7 +56,8 @@ pub(crate) struct Schedule {
     pub(super) plan: Arc<Plan>,
     bound: Bound,
     lineage: Arc<Lineage>,
-    pub(super) frames: Vec<Option<Frame>>,
+    /// Boxed, because a long cycle leaves an empty place for each of its turns.
+    pub(super) frames: Vec<Option<Box<Frame>>>,
     ready: VecDeque<UnitKey>,
     pub(super) each: HashMap<UnitKey, EachState>,
     policy: FailurePolicy,
@@ -258,7 +259,7 @@ impl Schedule {
         self.lineage.add(&frame);
         let first = (0_u32..).zip(&frame.waits).filter(|(_, waits)| **waits == 0);
         self.ready.extend(first.map(|(node, _)| UnitKey { frame: number, node }));
-        self.frames.push(Some(frame));
+        self.frames.push(Some(Box::new(frame)));
     }
 
     pub(super) fn note(&mut self, note: impl FnOnce() -> Note) {

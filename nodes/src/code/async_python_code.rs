@@ -1,8 +1,8 @@
 //! Runs Python source that may await.
 
 use kailash_core::{
-    Kind, Result,
-    node::{Body, BuildContext, NodeType, Output, Setup, Spec},
+    Result,
+    node::{Body, BuildContext, NodeType, Setup, Spec},
     validate::Issue,
 };
 use schemars::JsonSchema;
@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::{
     SandboxMode,
-    python::{Mode, PythonPool},
-    script::{SERVICE, Script, check_source, time_limit},
+    python::Mode,
+    script::{self, Script, check_source, time_limit},
 };
 
 /// Runs Python statements in an event loop; what they assign to `result` is the output.
@@ -54,14 +54,7 @@ fn default_tasks() -> u32 {
 impl NodeType for AsyncPythonCode {
     fn spec() -> Spec {
         let summary = "runs Python statements that may await, and gives what they assign to `result`";
-        Spec::new("AsyncPythonCode", "code", summary)
-            .open_inputs()
-            .outputs([Output::new(
-                "result",
-                Kind::Any,
-                "The value of the variable `result` after the last statement.",
-            )])
-            .requires::<PythonPool>(SERVICE)
+        script::spec("AsyncPythonCode", summary)
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
@@ -91,7 +84,7 @@ mod tests {
     use kailash_core::{Services, testing::NodeTest, value};
 
     use super::*;
-    use crate::code::python::PythonSettings;
+    use crate::code::python::{PythonPool, PythonSettings};
 
     #[tokio::test]
     async fn code_may_await() {

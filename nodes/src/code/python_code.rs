@@ -1,8 +1,8 @@
 //! Runs Python source with the node's inputs as its variables.
 
 use kailash_core::{
-    Kind, Result,
-    node::{Body, BuildContext, NodeType, Output, Setup, Spec},
+    Result,
+    node::{Body, BuildContext, NodeType, Setup, Spec},
     validate::Issue,
 };
 use schemars::JsonSchema;
@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 
 use super::{
     SandboxMode,
-    python::{Mode, PythonPool},
-    script::{SERVICE, Script, check_source, time_limit},
+    python::Mode,
+    script::{self, Script, check_source, time_limit},
 };
 
 /// Runs Python statements; what they assign to `result` is the output.
@@ -84,14 +84,7 @@ impl PythonCode {
 impl NodeType for PythonCode {
     fn spec() -> Spec {
         let summary = "runs Python statements and gives what they assign to `result`";
-        Spec::new("PythonCode", "code", summary)
-            .open_inputs()
-            .outputs([Output::new(
-                "result",
-                Kind::Any,
-                "The value of the variable `result` after the last statement.",
-            )])
-            .requires::<PythonPool>(SERVICE)
+        script::spec("PythonCode", summary)
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
@@ -123,7 +116,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::code::python::PythonSettings;
+    use crate::code::python::{PythonPool, PythonSettings};
 
     fn services() -> Services {
         Services::builder().with(PythonPool::new(PythonSettings::default())).unwrap().build()

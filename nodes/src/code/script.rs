@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use kailash_core::{
-    Error, ErrorKind, Result, Retry, Services, Text, Value,
-    node::{Body, BuildContext, Effect, Inputs, Outputs, Setup},
+    Error, ErrorKind, Kind, Result, Retry, Services, Text, Value,
+    node::{Body, BuildContext, Effect, Inputs, Output, Outputs, Setup, Spec},
     validate::Issue,
 };
 use schemars::JsonSchema;
@@ -15,6 +15,15 @@ use crate::logic::variables;
 
 /// The name of the pool's service in messages.
 pub(super) const SERVICE: &str = "python";
+
+/// What every type that runs Python statements declares.
+pub(super) fn spec(name: &'static str, summary: &'static str) -> Spec {
+    let result = "The value of the variable `result` after the last statement.";
+    Spec::new(name, "code", summary)
+        .open_inputs()
+        .outputs([Output::new("result", Kind::Any, result)])
+        .requires::<PythonPool>(SERVICE)
+}
 
 /// How far user code is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
