@@ -14,6 +14,7 @@ pub mod exec;
 pub mod expr;
 pub mod format;
 pub mod id;
+pub mod log;
 pub mod node;
 mod registry;
 mod services;

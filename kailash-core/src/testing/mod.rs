@@ -17,6 +17,7 @@
 pub mod blob_store;
 #[expect(clippy::expect_used, reason = "a check panics with the rule that was broken")]
 pub mod clock;
+mod disk;
 #[expect(clippy::expect_used, reason = "a check panics with the rule that was broken")]
 pub mod lease;
 mod node;
@@ -24,5 +25,6 @@ mod node;
 pub mod run_log;
 mod together;
 
+pub use disk::SimulatedDisk;
 pub use node::{Collected, NodeTest};
 pub use together::{Check, Checking};

@@ -1,0 +1,107 @@
+//! What waits for the writer.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::{Error, ErrorKind, Result, Retry};
+
+/// How many bytes may wait.
+const MAX_WAITING: usize = 64 << 20;
+
+/// Told by the writer: the index of the first record, or why there is none.
+pub(super) type Answer = Box<dyn FnOnce(Result<u64>) + Send>;
+
+/// Work for the writer.
+pub(super) enum Job {
+    Append {
+        records: Vec<Bytes>,
+        answer: Answer,
+    },
+    /// Forget the records from this index on.
+    Truncate {
+        from: u64,
+        answer: Answer,
+    },
+    /// Forget whole segments before this index.
+    Purge {
+        to: u64,
+        answer: Answer,
+    },
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    closed: bool,
+}
+
+/// Jobs in order, from any thread to the writer's.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a job behind the others.
+    ///
+    /// # Errors
+    /// Kind `Limit`, code `log.busy`, while too much waits; the job's answer is dropped unheard.
+    pub(super) fn push(&self, job: Job) -> Result<()> {
+        let mut waiting = self.lock();
+        let bytes = size(&job);
+        if waiting.bytes > 0 && waiting.bytes + bytes > MAX_WAITING {
+            let message = format!("{} bytes wait to be written", waiting.bytes);
+            return Err(Error::new(ErrorKind::Limit, "log.busy", message)
+                .with_retry(Retry::After(Duration::from_millis(100))));
+        }
+        waiting.bytes += bytes;
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Waits for jobs and takes those from the front that fit together into `most` bytes, at least one. None when the
+    /// queue is closed and empty.
+    pub(super) fn take(&self, most: usize) -> Option<Vec<Job>> {
+        let mut waiting = self.lock();
+        while waiting.jobs.is_empty() {
+            if waiting.closed {
+                return None;
+            }
+            waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        while let Some(job) = waiting.jobs.pop_front_if(|job| bytes == 0 || bytes + size(job) <= most) {
+            bytes += size(&job);
+            taken.push(job);
+        }
+        waiting.bytes -= bytes;
+        Some(taken)
+    }
+
+    /// Lets the writer end when it has done what waits.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+}
+
+fn size(job: &Job) -> usize {
+    match job {
+        Job::Append { records, .. } => records.iter().map(Bytes::len).sum::<usize>().max(1),
+        Job::Truncate { .. } | Job::Purge { .. } => 1,
+    }
+}

@@ -1,0 +1,199 @@
+//! The log as its users see it.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    thread::{self, JoinHandle},
+};
+
+use bytes::Bytes;
+use futures_channel::oneshot;
+
+use super::{
+    disk::{Disk, io_error},
+    open::open,
+    queue::{Answer, Job, Queue},
+    record,
+    segment::{Segment, damaged, name},
+    writer::Writer,
+};
+use crate::{Error, Result};
+
+/// How a log is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The length in bytes from which on a segment takes no more; space is freed by whole segments.
+    pub segment_bytes: u64,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { segment_bytes: 8 << 20 }
+    }
+}
+
+impl LogSettings {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// Kind `Invalid`, code `log.settings`.
+    pub fn validate(&self) -> Result<()> {
+        if (1..=1 << 30).contains(&self.segment_bytes) {
+            return Ok(());
+        }
+        Err(Error::invalid("log.settings", "segment_bytes must be from 1 to 2^30"))
+    }
+}
+
+pub(super) struct State {
+    pub(super) segments: VecDeque<Segment>,
+    pub(super) base: u64,
+}
+
+pub(super) struct Shared {
+    pub(super) disk: Box<dyn Disk>,
+    pub(super) settings: LogSettings,
+    pub(super) queue: Queue,
+    state: Mutex<State>,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The index that the next record gets.
+    pub(super) fn next(&self) -> u64 {
+        let state = self.lock();
+        state.segments.back().map_or(state.base, Segment::next)
+    }
+}
+
+/// A log of records with a writer thread of its own. Dropping it writes what waits and ends the thread.
+pub struct SegmentLog {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl SegmentLog {
+    /// Opens the log on `disk`; a torn tail is cut.
+    ///
+    /// # Errors
+    /// Code `log.damaged` for records that were promised and are not there, `format.newer` for segments of a later
+    /// version, else failing storage.
+    pub fn open(disk: impl Disk + 'static, settings: LogSettings) -> Result<Self> {
+        settings.validate()?;
+        let opened = open(&disk)?;
+        let state = Mutex::new(State { segments: opened.segments, base: opened.base });
+        let shared = Arc::new(Shared { disk: Box::new(disk), settings, queue: Queue::default(), state });
+        let writer = Writer::new(Arc::clone(&shared));
+        let thread = thread::Builder::new().name("kailash-log".into()).spawn(move || writer.run());
+        let writer = thread.map_err(|error| io_error(&error, "a thread for the log"))?;
+        Ok(Self { shared, writer: Some(writer) })
+    }
+
+    /// Appends records in one piece: all of them or none survive. The future gives the index of the first when they
+    /// are durable; dropping it leaves them on their way.
+    ///
+    /// # Errors
+    /// Kind `Limit` for a record over 16 MiB (`log.record`) and while too much waits (`log.busy`). The future fails
+    /// with `log.full` while the disk is full, and with `log.broken` once it failed otherwise.
+    pub fn append(&self, records: Vec<Bytes>) -> Result<Appended> {
+        let (sender, receiver) = oneshot::channel();
+        // The receiver is gone only if nobody wants to know.
+        self.append_with(records, Box::new(move |result| drop(sender.send(result))))?;
+        Ok(Appended(receiver))
+    }
+
+    /// [`SegmentLog::append`] that tells `answer`, on the writer's thread: it must not block.
+    ///
+    /// # Errors
+    /// As [`SegmentLog::append`]; `answer` is not called then.
+    pub fn append_with(&self, records: Vec<Bytes>, answer: Answer) -> Result<()> {
+        records.iter().try_for_each(|body| record::check(body))?;
+        self.shared.queue.push(Job::Append { records, answer })
+    }
+
+    /// Forgets the records from `from` on. The future gives the index of the next record when that is durable.
+    ///
+    /// # Errors
+    /// As [`SegmentLog::append`].
+    pub fn truncate(&self, from: u64) -> Result<Appended> {
+        self.job(|answer| Job::Truncate { from, answer })
+    }
+
+    /// Frees the segments that hold only records before `to`. The future gives the first index that is left.
+    ///
+    /// # Errors
+    /// As [`SegmentLog::append`].
+    pub fn purge(&self, to: u64) -> Result<Appended> {
+        self.job(|answer| Job::Purge { to, answer })
+    }
+
+    fn job(&self, job: impl FnOnce(Answer) -> Job) -> Result<Appended> {
+        let (sender, receiver) = oneshot::channel();
+        self.shared.queue.push(job(Box::new(move |result| drop(sender.send(result)))))?;
+        Ok(Appended(receiver))
+    }
+
+    /// The index of the first record that is kept; that of the next one if there is none.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        let state = self.shared.lock();
+        state.segments.front().map_or(state.base, |segment| segment.first)
+    }
+
+    /// The index that the next record gets. All before it are durable.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.shared.next()
+    }
+
+    /// The first index and the length in bytes of each segment, oldest first.
+    #[must_use]
+    pub fn segments(&self) -> Vec<(u64, u64)> {
+        self.shared.lock().segments.iter().map(|segment| (segment.first, segment.size())).collect()
+    }
+
+    /// Record `index`; none if it is not kept.
+    ///
+    /// # Errors
+    /// Code `log.damaged` if it no longer has its checksum; failing storage.
+    pub fn read(&self, index: u64) -> Result<Option<Bytes>> {
+        let (file, salt, first, (offset, length)) = {
+            let state = self.shared.lock();
+            let at = state.segments.partition_point(|segment| segment.first <= index);
+            let Some(segment) = at.checked_sub(1).map(|at| &state.segments[at]) else { return Ok(None) };
+            let Some(place) = segment.place(index) else { return Ok(None) };
+            (Arc::clone(&segment.file), segment.salt, segment.first, place)
+        };
+        let bytes = file.read(offset, length).map_err(|error| io_error(&error, "reading the log"))?;
+        match record::decode(&bytes, salt) {
+            Some(found) if found.index == index => Ok(Some(Bytes::from(bytes).slice(record::HEADER..))),
+            _ => Err(damaged(&name(first), format!("record {index} at byte {offset} is wrong"))),
+        }
+    }
+}
+
+impl Drop for SegmentLog {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        // A writer that panicked has dropped its answers: whoever waited was told.
+        self.writer.take().map(JoinHandle::join).map(drop);
+    }
+}
+
+/// The end of an append, truncation or purge.
+pub struct Appended(oneshot::Receiver<Result<u64>>);
+
+impl Future for Appended {
+    type Output = Result<u64>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<u64>> {
+        let gone = |_| Err(Error::internal("the writer of the log ended"));
+        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or_else(gone))
+    }
+}

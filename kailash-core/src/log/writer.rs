@@ -1,0 +1,193 @@
+//! The one thread that writes: takes what waits, writes it in one piece, syncs once, answers all.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    disk::{DiskFile, io_error},
+    queue::{Answer, Job},
+    record,
+    segment::{self, Segment, name},
+    segment_log::Shared,
+};
+use crate::{Error, ErrorKind, Result, Retry};
+
+/// The most that is written before it is synced, in bytes.
+const MAX_WRITE: usize = 4 << 20;
+
+/// The writer's own state.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    buffer: Vec<u8>,
+    /// Why nothing can be written any more.
+    broken: Option<Error>,
+}
+
+/// An append on its way: its records' lengths on disk and who is told.
+type Written = (Vec<usize>, Answer);
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, buffer: Vec::new(), broken: None }
+    }
+
+    /// Works until the queue is closed.
+    pub(super) fn run(mut self) {
+        while let Some(jobs) = self.shared.queue.take(MAX_WRITE) {
+            let mut appends = Vec::new();
+            for job in jobs {
+                match job {
+                    Job::Append { records, answer } => appends.push((records, answer)),
+                    Job::Truncate { from, answer } => {
+                        self.append(std::mem::take(&mut appends));
+                        answer(self.truncate(from));
+                    }
+                    Job::Purge { to, answer } => {
+                        self.append(std::mem::take(&mut appends));
+                        answer(self.purge(to));
+                    }
+                }
+            }
+            self.append(appends);
+        }
+    }
+
+    /// Writes all `appends` together.
+    fn append(&mut self, appends: Vec<(Vec<Bytes>, Answer)>) {
+        if appends.is_empty() {
+            return;
+        }
+        if let Some(error) = &self.broken {
+            appends.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
+            return;
+        }
+        let write = self.shared.next();
+        let target = self.target(write);
+        let (made, salt) = match &target {
+            Ok(target) => (target.made, target.salt),
+            Err(error) => {
+                appends.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
+                return;
+            }
+        };
+        self.buffer.clear();
+        if made {
+            self.buffer.extend_from_slice(&segment::header(write).0);
+        }
+        let mut index = write;
+        let mut written: Vec<Written> = Vec::with_capacity(appends.len());
+        for (records, answer) in appends {
+            for body in &records {
+                record::encode(&mut self.buffer, salt, index, write, body);
+                index += 1;
+            }
+            written.push((records.iter().map(|body| record::HEADER + body.len()).collect(), answer));
+        }
+        match target.and_then(|target| self.store(target, write, &written)) {
+            Ok(()) => {
+                let mut first = write;
+                for (sizes, answer) in written {
+                    let next = first + sizes.len() as u64;
+                    answer(Ok(first));
+                    first = next;
+                }
+            }
+            Err(error) => written.into_iter().for_each(|(_, answer)| answer(Err(error.clone()))),
+        }
+        // A large write leaves no large buffer behind.
+        self.buffer.shrink_to(MAX_WRITE);
+    }
+
+    /// The file that the write beginning at record `write` goes to: the last one, or a new one when that is full.
+    fn target(&self, write: u64) -> Result<Target> {
+        if let Some(last) = self.shared.lock().segments.back()
+            && last.size() < self.shared.settings.segment_bytes
+        {
+            return Ok(Target {
+                file: Arc::clone(&last.file),
+                salt: last.salt,
+                size: last.size(),
+                made: false,
+            });
+        }
+        let name = name(write);
+        let disk = &self.shared.disk;
+        let failed = |error| io_error(&error, &format!("segment {name}"));
+        // One that could not be filled before may still be there, empty.
+        disk.remove(&name).map_err(failed)?;
+        let file = disk.create(&name).map_err(failed)?.into();
+        Ok(Target { file, salt: segment::header(write).1, size: 0, made: true })
+    }
+
+    /// Writes the buffer and syncs it; after a failure nothing of it is left.
+    fn store(&mut self, target: Target, write: u64, written: &[Written]) -> Result<()> {
+        let file = &target.file;
+        if let Err(error) = file.append(&self.buffer).and_then(|()| file.sync()) {
+            return Err(self.undo(&**file, target.size, &error));
+        }
+        let mut state = self.shared.lock();
+        if target.made {
+            state.segments.push_back(Segment::new(write, target.salt, target.file, Vec::new()));
+        }
+        if let Some(last) = state.segments.back_mut() {
+            last.grow(written.iter().flat_map(|(sizes, _)| sizes.iter().copied()));
+        }
+        Ok(())
+    }
+
+    /// Takes a failed write back. A full disk may become free again; after any other failure nobody knows what is on
+    /// it, and nothing more is written until the log was opened again.
+    fn undo(&mut self, file: &dyn DiskFile, size: u64, error: &std::io::Error) -> Error {
+        let told = io_error(error, "writing the log");
+        let undone = file.cut(size).and_then(|()| file.sync());
+        if told.code() != "log.full" || undone.is_err() {
+            let message = format!("{}; the log takes nothing more until it is opened again", told.message());
+            self.broken =
+                Some(Error::new(ErrorKind::Unavailable, "log.broken", message).with_retry(Retry::Never));
+        }
+        told
+    }
+
+    fn truncate(&mut self, from: u64) -> Result<u64> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let mut state = self.shared.lock();
+        let failed = |error| io_error(&error, "cutting the log");
+        while state.segments.len() > 1
+            && let Some(last) = state.segments.back().filter(|segment| segment.first >= from)
+        {
+            self.shared.disk.remove(&name(last.first)).map_err(failed)?;
+            state.segments.pop_back();
+        }
+        // The first segment stays even when it is empty: it knows the index that comes next.
+        if let Some(last) = state.segments.back_mut()
+            && let Some((start, _)) = last.place(from.max(last.first))
+        {
+            last.file.cut(start).and_then(|()| last.file.sync()).map_err(failed)?;
+            last.shrink(from);
+        }
+        Ok(state.segments.back().map_or(state.base, Segment::next))
+    }
+
+    fn purge(&mut self, to: u64) -> Result<u64> {
+        let mut state = self.shared.lock();
+        while state.segments.len() > 1
+            && let Some(first) = state.segments.front().filter(|segment| segment.next() <= to)
+        {
+            let failed = |error| io_error(&error, "purging the log");
+            self.shared.disk.remove(&name(first.first)).map_err(failed)?;
+            state.segments.pop_front();
+        }
+        Ok(state.segments.front().map_or(state.base, |first| first.first))
+    }
+}
+
+/// Where a write goes.
+struct Target {
+    file: Arc<dyn DiskFile>,
+    salt: u32,
+    size: u64,
+    made: bool,
+}
