@@ -14,4 +14,5 @@ pub use breaker::{Breaker, BreakerPolicy, BreakerState};
 pub use clock::{Clock, ManualClock, Monotonic, SystemClock, Timestamp};
 pub use lease::{Grant, Lease, MemoryLease, Token};
 pub use options::{FailurePolicy, NodeOptions};
+pub(crate) use run_log::check_record;
 pub use run_log::{Entry, MemoryRunLog, RunLog};

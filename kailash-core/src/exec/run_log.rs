@@ -46,7 +46,16 @@ pub trait RunLog: Send + Sync {
 }
 
 /// The size a record may have, in bytes.
-pub(crate) const MAX_RECORD: usize = 1 << 20;
+const MAX_RECORD: usize = 1 << 20;
+
+/// Refuses records that are too long.
+pub(crate) fn check_record(records: &[Bytes]) -> Result<()> {
+    if records.iter().all(|record| record.len() <= MAX_RECORD) {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Limit, "run_log.record", "a record may have 1 MiB at most");
+    Err(error.with_retry(crate::Retry::Never))
+}
 
 /// A run log in memory: survives nothing but is exact about everything else.
 #[derive(Debug, Default)]
@@ -55,10 +64,7 @@ pub struct MemoryRunLog(Mutex<BTreeMap<RunId, Vec<Bytes>>>);
 #[async_trait]
 impl RunLog for MemoryRunLog {
     async fn append(&self, run: RunId, expected: u64, records: Vec<Bytes>) -> Result<()> {
-        if records.iter().any(|record| record.len() > MAX_RECORD) {
-            return Err(Error::new(ErrorKind::Limit, "run_log.record", "a record may have 1 MiB at most")
-                .with_retry(crate::Retry::Never));
-        }
+        check_record(&records)?;
         let mut runs = lock(&self.0);
         let length = runs.get(&run).map_or(0, |journal| journal.len() as u64);
         if length != expected {

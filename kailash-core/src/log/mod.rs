@@ -12,6 +12,7 @@ mod disk;
 mod open;
 mod queue;
 mod record;
+mod runs;
 mod segment;
 mod segment_log;
 mod writer;
@@ -20,4 +21,5 @@ mod writer;
 mod tests;
 
 pub use disk::{Disk, DiskFile, Folder};
+pub use runs::SegmentRunLog;
 pub use segment_log::{Appended, LogSettings, SegmentLog};

@@ -17,7 +17,7 @@ use super::{
     open::open,
     queue::{Answer, Job, Queue},
     record,
-    segment::{Segment, damaged, name},
+    segment::{START, Segment, damaged, name},
     writer::Writer,
 };
 use crate::{Error, Result};
@@ -175,6 +175,35 @@ impl SegmentLog {
             Some(found) if found.index == index => Ok(Some(Bytes::from(bytes).slice(record::HEADER..))),
             _ => Err(damaged(&name(first), format!("record {index} at byte {offset} is wrong"))),
         }
+    }
+}
+
+impl SegmentLog {
+    /// Hands every record from `from` to `to` to `look`, with its index. Reads segment by segment.
+    ///
+    /// # Errors
+    /// Those of `look`; code `log.damaged` for a record that no longer has its checksum; failing storage.
+    pub fn scan(&self, from: u64, to: u64, mut look: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+        let segments: Vec<_> = {
+            let state = self.shared.lock();
+            let wanted = state.segments.iter().filter(|segment| segment.next() > from && segment.first < to);
+            wanted.map(|s| (Arc::clone(&s.file), s.salt, s.first, s.next(), s.size())).collect()
+        };
+        for (file, salt, first, next, size) in segments {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            let bytes = file.read(0, size).map_err(|error| io_error(&error, "reading the log"))?;
+            let mut at = START;
+            for index in first..next.min(to) {
+                let found = record::decode(&bytes[at..], salt).filter(|found| found.index == index);
+                let wrong = || damaged(&name(first), format!("record {index} at byte {at} is wrong"));
+                let found = found.ok_or_else(wrong)?;
+                at += found.size();
+                if index >= from {
+                    look(index, found.body)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

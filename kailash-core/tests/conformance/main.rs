@@ -1,10 +1,13 @@
 //! The implementations in memory keep the rules of their ports.
 
+mod journal_law;
+
 use std::sync::Arc;
 
 use kailash_core::{
     exec::{ManualClock, MemoryBlobStore, MemoryLease, MemoryRunLog, SystemClock},
-    testing::{blob_store, clock, lease, run_log},
+    log::{LogSettings, SegmentRunLog},
+    testing::{SimulatedDisk, blob_store, clock, lease, run_log},
 };
 use pollster::block_on;
 
@@ -13,6 +16,19 @@ fn the_run_log_in_memory_keeps_the_rules() {
     for (name, check) in run_log::CHECKS {
         println!("{name}");
         block_on(check(Arc::new(MemoryRunLog::default())));
+    }
+}
+
+fn on_disk() -> Arc<SegmentRunLog> {
+    let settings = LogSettings { segment_bytes: 4096 };
+    Arc::new(SegmentRunLog::open(SimulatedDisk::default(), settings).expect("an empty disk opens"))
+}
+
+#[test]
+fn the_run_log_on_disk_keeps_the_rules() {
+    for (name, check) in run_log::CHECKS {
+        println!("{name}");
+        block_on(check(on_disk()));
     }
 }
 
