@@ -7,7 +7,7 @@
 //! retry  never | now | after a while
 //! ```
 
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -121,7 +121,7 @@ pub struct Error(Box<Inner>);
 #[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
     retry: Retry,
     place: Option<String>,
@@ -132,10 +132,10 @@ struct Inner {
 impl Error {
     /// An error of `kind` with a stable `code` and a message in lower case.
     #[must_use]
-    pub fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
-            code,
+            code: code.into(),
             message: message.into(),
             retry: kind.default_retry(),
             place: None,
@@ -166,6 +166,15 @@ impl Error {
     #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, "internal", message)
+    }
+
+    /// Code of a node panicked with `panic`: the same call would again.
+    #[must_use]
+    pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let message = format!("the node panicked: {}", text.unwrap_or("no message"));
+        Self::node("node.panic", message).with_retry(Retry::Never)
     }
 
     /// The failure of an operation on the file or directory `path`.
@@ -220,8 +229,8 @@ impl Error {
 
     /// The stable code, for programs.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.0.code
+    pub fn code(&self) -> &str {
+        &self.0.code
     }
 
     /// The message without place and hint.

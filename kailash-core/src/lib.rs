@@ -31,7 +31,7 @@ pub use id::{RunId, Step, UnitId};
 pub use registry::{NodeConfig, RegisteredType, Registry, nearest};
 pub use services::{Services, ServicesBuilder};
 pub use value::{
-    ARRAY_TAG, Array, BYTES_TAG, Kind, List, Map, Numbers, Path, Text, Value, from_value, to_value,
+    ARRAY_TAG, Array, BYTES_TAG, Kind, List, MAX_DEPTH, Map, Numbers, Path, Text, Value, from_value, to_value,
 };
 pub use version::FormatVersion;
 pub use workflow::{Workflow, WorkflowBuilder};

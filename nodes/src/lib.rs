@@ -8,6 +8,8 @@ pub mod logic;
 mod promised;
 pub mod text;
 
+pub use data::AtomicFile;
+
 use std::path::PathBuf;
 
 use kailash_core::{Registry, Result, Services, ServicesBuilder};

@@ -56,7 +56,7 @@ mod tests {
         assert!(error.message().contains("coordination"));
         for (_, names) in super::PROMISED {
             for name in names {
-                assert_eq!(registry.get(name).err().map(|e| e.code()), Some("node.type.not_built"), "{name}");
+                assert_eq!(registry.get(name).err().unwrap().code(), "node.type.not_built", "{name}");
             }
         }
     }

@@ -66,6 +66,19 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(REFUSED)
 }
 
+/// What a command answers once it is decided, whether or not anybody reads what it `printed`.
+pub(super) fn decided(printed: anyhow::Result<()>, code: ExitCode) -> anyhow::Result<ExitCode> {
+    match printed {
+        Err(error) if !is_gone(&error) => Err(error),
+        _ => Ok(code),
+    }
+}
+
+fn is_gone(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Tells of a failure. A reader that went away (`kailash nodes | head -1`) had what it wanted.
 fn failed(error: &anyhow::Error) -> ExitCode {
     if let Some(refusal) = error.downcast_ref::<Refusal>() {
@@ -74,8 +87,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
-    if io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
+    if is_gone(error) {
         return ExitCode::SUCCESS;
     }
     let told = writeln!(err(), "{}: {error:#}", Paint::stderr().red("error"));

@@ -1,8 +1,13 @@
 //! Output of a command to stdout or to a file, which is whole or not there.
 
-use std::{fs::Permissions, io::Write, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+};
 
 use anyhow::{Context, Result};
+use kailash_nodes::AtomicFile;
 
 use super::term::out;
 
@@ -13,13 +18,13 @@ pub(super) fn write(path: Option<&Path>, text: &str) -> Result<()> {
         out.write_all(text.as_bytes())?;
         return Ok(out.flush()?);
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let place = || format!("cannot write `{}`", path.display());
-    let mut builder = tempfile::Builder::new();
-    // As for any new file: the process's umask takes its part away.
-    let mut file =
-        builder.permissions(Permissions::from_mode(0o666)).tempfile_in(folder).with_context(place)?;
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        // A device or a pipe is written to, never replaced.
+        let mut device = OpenOptions::new().write(true).open(path).with_context(place)?;
+        return device.write_all(text.as_bytes()).with_context(place);
+    }
+    let mut file = AtomicFile::create(path)?;
     file.write_all(text.as_bytes()).with_context(place)?;
-    file.persist(path).with_context(place)?;
-    Ok(())
+    Ok(file.commit()?)
 }

@@ -23,18 +23,43 @@ pub(super) struct ParamArgs {
     params: Option<PathBuf>,
 }
 
+/// Parameters whose files were read.
+pub(super) struct Given<'a> {
+    param: &'a [String],
+    file: Option<Source>,
+}
+
 impl ParamArgs {
     /// Reads the parameters for `workflow`.
     ///
     /// # Errors
     /// A file that cannot be read or holds no map, and a `--param` without `=`.
     pub(super) fn read(&self, workflow: &Workflow) -> Result<Params, Refusal> {
-        let mut params = match &self.params {
-            Some(path) => from_file(Source::read(path)?, workflow)?,
+        self.files()?.of(workflow)
+    }
+
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(super) fn files(&self) -> Result<Given<'_>, Refusal> {
+        let file = self.params.as_deref().map(Source::read).transpose()?;
+        Ok(Given { param: &self.param, file })
+    }
+}
+
+impl Given<'_> {
+    /// The parameters for `workflow`.
+    ///
+    /// # Errors
+    /// A file that holds no map, and a `--param` without `=`.
+    pub(super) fn of(self, workflow: &Workflow) -> Result<Params, Refusal> {
+        let mut params = match self.file {
+            Some(file) => from_file(file, workflow)?,
             None => Params::new(),
         };
         let mut flags = Params::new();
-        for text in &self.param {
+        for text in self.param {
             let (name, value) = split(text)?;
             let value = Value::from_json(value).unwrap_or_else(|_| Value::from(value));
             match end(name, workflow) {

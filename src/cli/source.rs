@@ -74,8 +74,8 @@ fn unreadable(path: &Path, error: io::Error) -> Issue {
     let told = error.to_string();
     let reason = told.split(" (os error").next().unwrap_or(&told).to_lowercase();
     let missing = error.kind() == io::ErrorKind::NotFound;
-    let code = Error::io(path, error).code();
-    let issue = Issue::error(code, format!("cannot read `{}`: {reason}", path.display()));
+    let failed = Error::io(path, error);
+    let issue = Issue::error(failed.code(), format!("cannot read `{}`: {reason}", path.display()));
     match missing.then(|| beside(path)).flatten() {
         Some(near) => issue.hint(format!("did you mean `{near}`?")),
         None if missing => issue.hint("`kailash new NAME` makes a first workflow; `-` reads from stdin"),

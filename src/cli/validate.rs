@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{
     diagnose::{self, plural},
-    entry::REFUSED,
+    entry::{REFUSED, decided},
     load, params,
     refusal::Refusal,
     source::Source,
@@ -65,18 +65,21 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         }
         Err(refusal) => (refusal, None),
     };
-    if args.json {
-        print_json(&refusal, valid.as_deref())?;
-    } else {
-        refusal.print()?;
-        if let Some(counted) = &valid {
-            let name = refusal.name().unwrap_or_default();
-            let mut out = out();
-            writeln!(out, "{name}: {} ({counted})", Paint::stdout().green("valid"))?;
-            out.flush()?;
-        }
+    let code = if valid.is_some() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
+    let printed =
+        if args.json { print_json(&refusal, valid.as_deref()) } else { print(&refusal, valid.as_deref()) };
+    decided(printed, code)
+}
+
+fn print(refusal: &Refusal, valid: Option<&str>) -> Result<()> {
+    refusal.print()?;
+    if let Some(counted) = valid {
+        let name = refusal.name().unwrap_or_default();
+        let mut out = out();
+        writeln!(out, "{name}: {} ({counted})", Paint::stdout().green("valid"))?;
+        out.flush()?;
     }
-    Ok(if valid.is_some() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+    Ok(())
 }
 
 fn check(args: &Args) -> Result<Valid, Refusal> {
@@ -94,6 +97,7 @@ fn check(args: &Args) -> Result<Valid, Refusal> {
             Err(Refusal::in_source(source, Issues(issues)))
         }
         Err(RunError::Unfinished(unfinished)) => Err(unfinished.error.into()),
+        Err(RunError::Lost { error, .. }) => Err(error.into()),
     }
 }
 

@@ -158,3 +158,81 @@ fn logs_are_silent_until_they_are_asked_for() {
     assert_eq!(folder.kailash(&["run", "add.json"]).err, "");
     assert_eq!(folder.kailash(&["-vvv", "run", "add.json", "--json"]).code, 0);
 }
+
+#[test]
+fn inner_workflows_are_found_from_the_folder_that_is_named_and_blamed_by_their_file() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("project")).unwrap();
+    let inner = r#"{"nodes": [{"id": "n", "type": "Expression", "config": {"expression": "x + 1"}}], "connections": []}"#;
+    folder.write("project/inner.json", inner);
+    let outer = |file: &str| {
+        format!(
+            r#"{{"format": "1.0", "nodes": {{"w": {{"type": "Workflow", "config": {{"workflow_file": "{file}", "input_mapping": {{"x": "n.x"}}, "x": 41}}}}}}}}"#
+        )
+    };
+    folder.write("outer.json", outer("inner.json"));
+    let said = folder.kailash(&["run", "outer.json", "--dir", "project", "--json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    folder.write("project/wrong.json", "{\"nodes\": [{\"id\": \"n\", \"type\": \"Nothing\"}]}");
+    folder.write("outer.json", outer("wrong.json"));
+    let said = folder.kailash(&["run", "outer.json", "--dir", "project", "--json"]);
+    assert_eq!(said.code, 2);
+    let error = &said.json()["errors"][0];
+    assert_eq!(error["place"], "nodes.w.config.workflow_file");
+    assert!(
+        error["message"].as_str().unwrap().starts_with("wrong.json nodes[0].type: inner node `n`"),
+        "{error}"
+    );
+    folder.write("outer.json", outer("/dev/zero"));
+    assert_eq!(folder.kailash(&["run", "outer.json"]).code, 2, "a file without end is refused");
+}
+
+#[test]
+fn events_on_stderr_are_nothing_but_events() {
+    let document = r#"{"format": "1.0", "nodes": {
+        "a": {"type": "Expression", "config": {"expression": "1"}}, "b": {"type": "Expression", "config": {"expression": "2"}},
+        "c": {"type": "Expression", "config": {"expression": "item"}}},
+        "connections": [{"from": "a.result", "to": "c.item"}, {"from": "b.result", "to": "c.item"}]}"#;
+    let folder = Folder::with("warned.json", document);
+    assert!(folder.kailash(&["run", "warned.json"]).err.contains("warning[connection.several]"));
+    let said = folder.kailash(&["run", "warned.json", "--events", "--json"]);
+    assert_eq!(said.code, 0);
+    for line in said.err.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn a_limit_holds_for_an_expression_that_takes_long() {
+    let slow = "range(10000)|select('in', range(10000)|list)|list|length";
+    let document = format!(
+        r#"{{"format": "1.0", "nodes": {{"a": {{"type": "Expression", "config": {{"expression": "{slow}"}}}}}}}}"#
+    );
+    let folder = Folder::with("slow.json", document);
+    for runtime in ["local", "parallel"] {
+        let said = folder.kailash(&["run", "slow.json", "--json", "--timeout", "0.2", "--runtime", runtime]);
+        assert_eq!(said.code, 1, "{said:?}");
+        let took = said.json()["duration_ms"].as_f64().unwrap();
+        println!("{runtime}: a limit of 200 ms answered after {took} ms");
+        assert!(took < 600.0, "{took}");
+    }
+}
+
+#[test]
+fn a_template_that_would_break_the_stack_or_fill_the_memory_is_refused() {
+    for template in
+        ["{{ ".to_owned() + &"-".repeat(20_000) + "1 }}", "{{ 1".to_owned() + &"+1".repeat(30_000) + " }}"]
+    {
+        let folder = Folder::new();
+        let config = serde_json::json!({"template": template});
+        let document =
+            serde_json::json!({"format": "1.0", "nodes": {"t": {"type": "Template", "config": config}}});
+        folder.write("t.json", document.to_string());
+        let said = folder.kailash(&["validate", "t.json", "--json"]);
+        assert_eq!((said.code, said.codes()), (2, vec!["expression.operators".to_owned()]));
+    }
+    let template = "{% for i in range(9000) %}{{ 'x' * 100000 }}{% endfor %}";
+    let document = serde_json::json!({"format": "1.0", "nodes": {"t": {"type": "Template", "config": {"template": template}}}});
+    let folder = Folder::with("t.json", document.to_string());
+    assert_eq!(folder.kailash(&["run", "t.json", "--json"]).codes(), ["template.eval"]);
+}

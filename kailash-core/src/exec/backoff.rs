@@ -73,7 +73,8 @@ impl RetryPolicy {
         Err(Error::invalid("retry.max_attempts", message))
     }
 
-    /// The wait before the next attempt after `attempt` (from 1) failed with `error`; `None` gives up.
+    /// The wait before the next attempt after `attempt` (from 1) failed with `error`; `None` gives up, also where the
+    /// error asks for a longer wait than is allowed.
     /// `random` is uniform in [0, 1).
     #[must_use]
     pub fn next_delay(&self, attempt: u32, error: &Error, random: f64) -> Option<Duration> {
@@ -83,6 +84,7 @@ impl RetryPolicy {
         let asked = match error.retry() {
             Retry::Never => return None,
             Retry::Now => Duration::ZERO,
+            Retry::After(wait) if wait > Duration::from_millis(self.max_delay_ms) => return None,
             Retry::After(wait) => wait,
         };
         let doublings = match self.backoff {
@@ -126,10 +128,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_wait_is_never_longer_than_allowed(attempt in 1_u32..100, random in 0.0..1.0_f64) {
+        fn a_wait_is_never_longer_than_allowed_nor_shorter_than_asked(
+            attempt in 1_u32..100,
+            random in 0.0..1.0_f64,
+            asked in 0_u64..60_000,
+        ) {
             let policy = RetryPolicy { max_attempts: 1000, ..Default::default() };
-            let wait = policy.next_delay(attempt, &failure(), random).unwrap();
-            prop_assert!(wait <= Duration::from_millis(policy.max_delay_ms));
+            let asked = Duration::from_millis(asked);
+            let longest = Duration::from_millis(policy.max_delay_ms);
+            match policy.next_delay(attempt, &failure().with_retry(Retry::After(asked)), random) {
+                Some(wait) => prop_assert!((asked..=longest).contains(&wait)),
+                None => prop_assert!(asked > longest),
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ mod run_log;
 
 pub use backoff::{Backoff, Jitter, RetryPolicy};
 pub use blob::{BlobRef, BlobStore, MemoryBlobStore};
-pub use breaker::{Breaker, BreakerPolicy, BreakerState};
+pub use breaker::{Admitted, Breaker, BreakerPolicy, BreakerState};
 pub use clock::{Clock, ManualClock, Monotonic, SystemClock, Timestamp};
 pub use lease::{Grant, Lease, MemoryLease, Token};
 pub use options::{FailurePolicy, NodeOptions};

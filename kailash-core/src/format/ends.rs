@@ -15,7 +15,7 @@ use super::{
     level::{Out, Rest},
     typed,
 };
-use crate::{Map, Text, Value, workflow::NodeDraft};
+use crate::{Map, Text, Value, validate::MAX_ID, workflow::NodeDraft};
 
 /// One end: its node and port.
 pub(super) type End = (Text, Text);
@@ -74,7 +74,8 @@ fn short(end: &str, side: Side, ids: &Ids<'_>) -> End {
     if !end.contains('.') || ids.contains(end) {
         return (end.into(), side.port().1.into());
     }
-    let mut dots = end.rmatch_indices('.').map(|(dot, _)| dot);
+    // No id is longer than this, so that no end asks for more look-ups.
+    let mut dots = end.rmatch_indices('.').map(|(dot, _)| dot).filter(|dot| *dot <= MAX_ID);
     let dot = dots.find(|dot| ids.contains(&end[..*dot])).or_else(|| end.find('.')).unwrap_or(end.len());
     (end[..dot].into(), end[dot + 1..].into())
 }

@@ -115,7 +115,8 @@ fn read_id(
             Some(same) if same == key.as_str() && form.id_in_map => {}
             Some(same) if same == key.as_str() => rest.spelt(form.id, id),
             _ => {
-                let message = format!("`{}` is {id:?}, but the node stands under `{key}`", form.id);
+                let given = id.as_str().map_or_else(|| id.kind().to_string(), |id| format!("`{id}`"));
+                let message = format!("`{}` is {given}, but the node stands under `{key}`", form.id);
                 findings.add(at, form.id, "node.id.mismatch", message);
             }
         },

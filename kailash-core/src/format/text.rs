@@ -9,7 +9,7 @@ use super::{
     raw::RawDocument,
 };
 use crate::{
-    Error, Result, Value,
+    Error, Result,
     validate::{Issue, Issues},
     workflow::{Dialect, Document},
 };
@@ -71,7 +71,7 @@ pub fn to_text(document: &Document, dialect: Dialect, syntax: Syntax) -> Result<
     let value = write(document, dialect)?;
     let mut text = match syntax {
         Syntax::Json => serde_json::to_string_pretty(&value).map_err(|error| unwritable(&error))?,
-        Syntax::Yaml if is_deeper(&value, MAX_DEPTH) => {
+        Syntax::Yaml if value.is_deeper(MAX_DEPTH) => {
             let message = format!("YAML may be nested {MAX_DEPTH} levels deep at most");
             return Err(Error::invalid("document.limit", message).with_hint("write JSON"));
         }
@@ -84,16 +84,6 @@ pub fn to_text(document: &Document, dialect: Dialect, syntax: Syntax) -> Result<
         text.push('\n');
     }
     Ok(text)
-}
-
-/// Whether more than `most` maps and lists stand in each other.
-fn is_deeper(value: &Value, most: usize) -> bool {
-    let Some(inner) = most.checked_sub(1) else { return matches!(value, Value::List(_) | Value::Map(_)) };
-    match value {
-        Value::List(items) => items.iter().any(|item| is_deeper(item, inner)),
-        Value::Map(map) => map.values().any(|item| is_deeper(item, inner)),
-        _ => false,
-    }
 }
 
 fn unwritable(error: &impl ToString) -> Error {

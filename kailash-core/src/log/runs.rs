@@ -274,9 +274,9 @@ impl RunLog for SegmentRunLog {
             let answer = move |written: Result<u64>| {
                 let mut index = lock(&shared);
                 if written.is_ok() {
-                    index.forget(run)
+                    index.forget(run);
                 } else {
-                    index.set(run, State::Idle)
+                    index.set(run, State::Idle);
                 }
                 drop(sender.send(written));
             };

@@ -210,8 +210,10 @@ impl SegmentLog {
 impl Drop for SegmentLog {
     fn drop(&mut self) {
         self.shared.queue.close();
-        // A writer that panicked has dropped its answers: whoever waited was told.
-        self.writer.take().map(JoinHandle::join).map(drop);
+        if let Some(writer) = self.writer.take() {
+            // One that panicked has dropped its answers: whoever waited was told.
+            drop(writer.join());
+        }
     }
 }
 

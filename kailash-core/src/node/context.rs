@@ -1,6 +1,10 @@
 //! What a body may ask of the run it is part of.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_channel::oneshot;
 
@@ -109,7 +113,7 @@ impl Context {
     /// Runs blocking I/O on a thread made for it and awaits its result.
     ///
     /// # Errors
-    /// What `job` fails with; kind `Node` if it panics.
+    /// What `job` fails with; kind `Node`, code `node.panic`, if it panics.
     pub async fn blocking<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
@@ -117,10 +121,14 @@ impl Context {
     {
         let (sender, receiver) = oneshot::channel();
         self.run.spawn_blocking(Box::new(move || {
+            let result =
+                catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
             // The receiver is gone only if the awaiting node was given up: nobody wants the result then.
-            drop(sender.send(job()));
+            drop(sender.send(result));
         }));
-        receiver.await.unwrap_or_else(|_| Err(Error::node("node.panic", "blocking code panicked")))
+        let gone =
+            || Error::new(ErrorKind::Cancelled, "run.cancelled", "the executor ended before the job ran");
+        receiver.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// A key that is the same for every attempt at this unit, for peers that can recognise a repeated request.

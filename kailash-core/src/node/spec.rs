@@ -135,6 +135,8 @@ impl Requirement {
 /// What a node type declares about itself.
 #[derive(Clone, Debug)]
 pub struct Spec {
+    /// Whether the config may name inputs that only the config itself makes.
+    pub config_ports: bool,
     /// The name in documents. It is also found with or without the suffix `Node`.
     pub name: &'static str,
     /// The family it is listed under: `data`, `logic`, `code`, `http`.
@@ -165,6 +167,7 @@ impl Spec {
             requires: Vec::new(),
             effect: Effect::Pure,
             honours_key: false,
+            config_ports: false,
             aliases: &[],
         }
     }
@@ -187,6 +190,13 @@ impl Spec {
     #[must_use]
     pub fn open_inputs(mut self) -> Self {
         self.ports.open_inputs = true;
+        self
+    }
+
+    /// The config itself makes ports, so that it may name inputs that no schema knows.
+    #[must_use]
+    pub fn config_ports(mut self) -> Self {
+        self.config_ports = true;
         self
     }
 

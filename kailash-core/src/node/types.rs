@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::{Body, Effect, Ports, Spec};
-use crate::{Map, Registry, Result, Services, Text, validate::Issue};
+use crate::{
+    Map, Registry, Result, Services, Text,
+    validate::{Issue, Nesting},
+};
 
 /// A node type. The implementing struct holds the *static* parameters: serde reads it from a document's config
 /// (give it `#[serde(deny_unknown_fields)]`), its field docs become the JSON Schema. *Input* parameters are declared
@@ -42,8 +45,8 @@ pub struct Setup<'a> {
     pub effect: Effect,
     /// Problems beyond the first, and warnings.
     pub issues: Vec<Issue>,
-    /// How many workflows this node stands in, the outermost being 0.
-    pub depth: usize,
+    /// Where the node's workflow stands.
+    pub nesting: Nesting,
 }
 
 /// What [`NodeType::build`] sees.

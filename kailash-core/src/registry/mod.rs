@@ -32,15 +32,14 @@ impl Registry {
     pub fn register<T: NodeType>(&mut self) -> Result<()> {
         let registered = Arc::new(RegisteredType::of::<T>());
         let spec = registered.spec();
-        let index = self.types.len();
-        for name in [spec.name].iter().chain(spec.aliases) {
-            let key = canonical(name);
-            if self.names.insert(key.to_owned(), index).is_some() {
-                let message = format!("node type `{name}` is registered twice");
-                return Err(Error::new(ErrorKind::Conflict, "registry.duplicate", message));
-            }
+        let names = || [spec.name].into_iter().chain(spec.aliases.iter().copied());
+        if let Some(taken) = names().find(|name| self.names.contains_key(canonical(name))) {
+            let message = format!("node type `{taken}` is registered twice");
+            return Err(Error::new(ErrorKind::Conflict, "registry.duplicate", message));
         }
-        self.types.push(registered);
+        let index = self.types.len();
+        self.names.extend(names().map(|name| (canonical(name).to_owned(), index)));
+        self.types.push(Arc::clone(&registered));
         Ok(())
     }
 
@@ -81,4 +80,52 @@ impl Registry {
 
 fn canonical(name: &str) -> &str {
     name.strip_suffix("Node").filter(|stem| !stem.is_empty()).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+
+    use super::Registry;
+    use crate::{
+        Result,
+        node::{Body, BuildContext, NodeType, Outputs, Spec},
+    };
+
+    macro_rules! node {
+        ($type:ident, $name:literal, $aliases:expr) => {
+            #[derive(Deserialize, JsonSchema)]
+            struct $type {}
+
+            impl NodeType for $type {
+                fn spec() -> Spec {
+                    Spec::new($name, "test", "").aliases(&$aliases)
+                }
+
+                fn build(&self, _: &BuildContext<'_>) -> Result<Body> {
+                    Ok(Body::inline(|_, _| Ok(Outputs::one(1).into())))
+                }
+            }
+        };
+    }
+
+    node!(First, "First", ["Shared"]);
+    node!(Second, "Second", ["Shared"]);
+    node!(Third, "Third", []);
+
+    #[test]
+    fn a_refused_type_leaves_nothing_behind() {
+        let mut registry = Registry::new();
+        registry.register::<First>().unwrap();
+        for again in [registry.register::<First>(), registry.register::<Second>()] {
+            assert_eq!(again.unwrap_err().code(), "registry.duplicate");
+        }
+        assert_eq!(registry.get("Second").err().unwrap().code(), "node.type.unknown");
+        registry.register::<Third>().unwrap();
+        for name in ["First", "SharedNode", "Shared"] {
+            assert_eq!(registry.get(name).unwrap().spec().name, "First");
+        }
+        assert_eq!(registry.get("Third").unwrap().spec().name, "Third");
+    }
 }

@@ -10,7 +10,7 @@ use super::{Registry, nearest};
 use crate::{
     Error, Map, Text, Value,
     node::{Effect, Input, NodeType, Ports, Setup, SharedNode, Spec},
-    validate::Issue,
+    validate::{Issue, Nesting},
 };
 
 /// A node of a workflow: its type with a config that was read and found good.
@@ -27,7 +27,7 @@ pub struct NodeConfig {
     pub warnings: Vec<Issue>,
 }
 
-type Configure = fn(&RegisteredType, &Map, &Registry, usize) -> Result<NodeConfig, Vec<Issue>>;
+type Configure = fn(&RegisteredType, &Map, &Registry, &Nesting) -> Result<NodeConfig, Vec<Issue>>;
 
 /// A node type as the registry knows it.
 pub struct RegisteredType {
@@ -71,9 +71,9 @@ impl RegisteredType {
         &self,
         config: &Map,
         registry: &Registry,
-        depth: usize,
+        nesting: &Nesting,
     ) -> Result<NodeConfig, Vec<Issue>> {
-        (self.configure)(self, config, registry, depth)
+        (self.configure)(self, config, registry, nesting)
     }
 }
 
@@ -81,23 +81,19 @@ fn configure<T: NodeType>(
     this: &RegisteredType,
     config: &Map,
     registry: &Registry,
-    depth: usize,
+    nesting: &Nesting,
 ) -> Result<NodeConfig, Vec<Issue>> {
     let spec_ports = &this.spec.ports;
     let is_static = |(key, value): &(&Text, &Value)| spec_ports.input(key).is_none() && !value.is_null();
-    let fields = || {
-        let fields = config.iter().filter(is_static).map(|(key, value)| (key.as_str(), value));
-        MapDeserializer::new(fields)
-    };
-    // Keeping track of the path costs allocations, and only an error needs it: then all is read once more.
-    let mut node = T::deserialize(fields()).or_else(|_| {
-        serde_path_to_error::deserialize(fields()).map_err(|error| {
-            let path = error.path().to_string();
-            vec![config_issue(this, &path, &error.into_inner().to_string())]
-        })
+    let fields = config.iter().filter(is_static).map(|(key, value)| (key.as_str(), value));
+    let mut node = T::deserialize(MapDeserializer::new(fields.clone())).map_err(|_| {
+        let inputs = spec_ports.inputs.iter();
+        let mut issues = wrong_fields::<T>(this, fields.collect());
+        inputs.for_each(|input| drop(input_value(input, config, &mut issues)));
+        issues
     })?;
     let (ports, effect) = (spec_ports.clone(), this.spec.effect);
-    let mut setup = Setup { registry, config, ports, effect, issues: Vec::new(), depth };
+    let mut setup = Setup { registry, config, ports, effect, issues: Vec::new(), nesting: nesting.clone() };
     if let Err(error) = node.configure(&mut setup) {
         setup.issues.push(Issue::from_error(&error).in_config());
     }
@@ -107,6 +103,37 @@ fn configure<T: NodeType>(
         return Err(issues);
     }
     Ok(NodeConfig { node: Arc::new(node), ports, effect, inputs, warnings: issues })
+}
+
+/// Everything that is wrong with fields that do not make a `T`. Keeping track of the path costs allocations, and only an
+/// error needs it.
+fn wrong_fields<T: NodeType>(this: &RegisteredType, mut fields: Vec<(&str, &Value)>) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    loop {
+        let Err(error) =
+            serde_path_to_error::deserialize::<_, T>(MapDeserializer::new(fields.iter().copied()))
+        else {
+            return issues;
+        };
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        // What is missing may be there under a name that is not known.
+        if !issues.is_empty() && message.starts_with("missing field") {
+            return issues;
+        }
+        issues.push(config_issue(this, &path, &message));
+        // Without an unknown field the next problem shows; any other hides what comes behind it.
+        let before = fields.len();
+        let unknown = unknown_field(&message);
+        fields.retain(|(name, _)| Some(*name) != unknown);
+        if fields.len() == before {
+            return issues;
+        }
+    }
+}
+
+fn unknown_field(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
 }
 
 fn input_value(input: &Input, config: &Map, issues: &mut Vec<Issue>) -> Option<Value> {
@@ -120,8 +147,7 @@ fn input_value(input: &Input, config: &Map, issues: &mut Vec<Issue>) -> Option<V
 
 fn config_issue(this: &RegisteredType, path: &str, message: &str) -> Issue {
     let place = if path == "." { "config".to_owned() } else { format!("config.{path}") };
-    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-    let Some(unknown) = unknown else {
+    let Some(unknown) = unknown_field(message) else {
         let issue = Issue::error("config.invalid", message.to_owned()).at(place);
         return match message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
             Some(field) => issue.hint(format!("give `{field}` in the node's config")),
@@ -161,7 +187,7 @@ fn schema(spec: &Spec, mut schema: Json) -> Json {
     schema["title"] = json!(spec.name);
     schema["description"] = json!(spec.summary);
     schema["type"] = json!("object");
-    schema["additionalProperties"] = json!(false);
+    schema["additionalProperties"] = json!(spec.config_ports);
     schema
 }
 

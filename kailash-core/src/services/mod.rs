@@ -84,6 +84,6 @@ mod tests {
         assert_eq!(services.get::<u32>(), Some(&7));
         assert_eq!(services.require::<String>("names").unwrap_err().code(), "service.missing");
         let twice = Services::builder().with(1_u8).unwrap().with(2_u8);
-        assert_eq!(twice.err().map(|e| e.code()), Some("service.duplicate"));
+        assert_eq!(twice.err().unwrap().code(), "service.duplicate");
     }
 }

@@ -56,7 +56,8 @@ impl NodeTest {
     ) -> Result<Self> {
         let config =
             config.into_map().map_err(|_| Error::invalid("config.invalid", "config must be a map"))?;
-        let node = registry.get(type_name)?.configure(&config, registry, 0);
+        let node =
+            registry.get(type_name)?.configure(&config, registry, &crate::validate::Nesting::default());
         let node = node.map_err(|issues| Error::from(crate::validate::Issues(issues)))?;
         let names = node.ports.inputs.iter().map(|input| input.name.clone());
         let names: Vec<Text> = names.chain(open.iter().map(|name| Text::from(*name))).collect();

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Issue,
-    check::{Check, MAX_DEPTH},
-};
+use super::{Issue, check::Check, nesting::MAX_DEPTH};
 use crate::{
     Path, Text,
     expr::Expr,
@@ -86,9 +83,13 @@ impl Check<'_> {
         Ok(Some(Edge { from, output, path, to, input, cycle, stream: draft.stream }))
     }
 
-    fn end(&self, id: &str) -> Result<usize, Issue> {
+    fn end(&mut self, id: &str) -> Result<usize, Issue> {
         self.positions.get(id).copied().ok_or_else(|| {
             let issue = Issue::error("connection.node.unknown", format!("there is no node `{id}`"));
+            self.suggestions = self.suggestions.saturating_sub(1);
+            if self.suggestions == 0 {
+                return issue;
+            }
             match nearest(id, self.positions.keys().copied()) {
                 Some(near) => issue.hint(format!("did you mean `{near}`?")),
                 None => issue,
@@ -129,8 +130,15 @@ impl Check<'_> {
             return Err(Issue::error("cycle.conflict", message)
                 .hint("give the condition at one of them only, or the same at each"));
         }
-        if known.max_iterations == CycleDraft::default().max_iterations {
+        let unsaid = CycleDraft::default().max_iterations;
+        if known.max_iterations == unsaid {
             known.max_iterations = max_iterations;
+        } else if ![unsaid, known.max_iterations].contains(&max_iterations) {
+            let message = format!(
+                "connections of the cycle `{id}` disagree: max_iterations is {} and {max_iterations}",
+                known.max_iterations
+            );
+            return Err(Issue::error("cycle.conflict", message).hint("give it at one of them only"));
         }
         Ok(at)
     }

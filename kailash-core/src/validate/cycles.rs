@@ -3,44 +3,59 @@
 use super::Issue;
 use crate::workflow::{Document, Edge};
 
-/// The first unmarked cycle among `edges` as positions of nodes, each leading to the next and the last to the first.
-pub(super) fn unmarked_cycle(count: usize, edges: &[Edge]) -> Option<Vec<usize>> {
+/// How many unmarked cycles are told.
+const MAX_TOLD: usize = 20;
+
+/// Unmarked cycles among `edges`, each as positions of nodes that lead to the next, the last to the first. No node is
+/// in two of them: when these are mended, others may come to light.
+pub(super) fn unmarked_cycles(count: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
     let forward = || edges.iter().filter(|edge| edge.cycle.is_none());
     let mut waiting = vec![0_u32; count];
     let successors = Successors::new(count, forward());
     for edge in forward() {
         waiting[edge.to] += 1;
     }
+    let mut open = vec![true; count];
     let mut ready: Vec<usize> = (0..count).filter(|node| waiting[*node] == 0).collect();
-    let mut done = 0;
-    while let Some(node) = ready.pop() {
-        done += 1;
-        for next in successors.of(node) {
-            waiting[*next] -= 1;
-            if waiting[*next] == 0 {
-                ready.push(*next);
+    let mut cycles: Vec<Vec<usize>> = Vec::new();
+    loop {
+        while let Some(node) = ready.pop() {
+            open[node] = false;
+            for next in successors.of(node) {
+                waiting[*next] -= 1;
+                if waiting[*next] == 0 && open[*next] {
+                    ready.push(*next);
+                }
             }
         }
+        let Some(first) = open.iter().position(|open| *open).filter(|_| cycles.len() < MAX_TOLD) else {
+            return cycles;
+        };
+        let cycle = around(first, forward().filter(|edge| open[edge.from] && open[edge.to]), count);
+        for node in &cycle {
+            open[*node] = false;
+        }
+        ready.extend(&cycle);
+        cycles.push(cycle);
     }
-    if done == count {
-        return None;
-    }
-    // Every node left has a predecessor that is left: walking backwards must meet itself.
+}
+
+/// A cycle that is met by walking backwards from `node` over `edges`: every node left has a predecessor that is left.
+fn around<'e>(mut node: usize, edges: impl Iterator<Item = &'e Edge>, count: usize) -> Vec<usize> {
     let mut predecessor = vec![usize::MAX; count];
-    for edge in forward().filter(|edge| waiting[edge.from] > 0 && waiting[edge.to] > 0) {
+    for edge in edges {
         predecessor[edge.to] = edge.from;
     }
     let mut seen = vec![usize::MAX; count];
     let mut walk = Vec::new();
-    let mut node = (0..count).find(|node| waiting[*node] > 0)?;
     while seen[node] == usize::MAX {
         seen[node] = walk.len();
         walk.push(node);
         node = predecessor[node];
     }
-    let mut path = walk.split_off(seen[node]);
-    path.reverse();
-    Some(path)
+    let mut cycle = walk.split_off(seen[node]);
+    cycle.reverse();
+    cycle
 }
 
 /// Which nodes each node leads to, in flat arrays.

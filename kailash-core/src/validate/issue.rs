@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Error, Text};
+use crate::{Error, ErrorKind, Text};
 
 /// Whether a problem stops the workflow from running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,6 +31,9 @@ pub struct Issue {
     pub hint: Option<String>,
     /// Where in the document: `nodes.reader.config.file_path`, `connections[2]`.
     pub place: Option<String>,
+    /// The class of the failure: `Invalid`, unless it is one of the host.
+    #[serde(skip)]
+    pub kind: ErrorKind,
 }
 
 impl Issue {
@@ -44,6 +47,7 @@ impl Issue {
             message: message.into(),
             hint: None,
             place: None,
+            kind: ErrorKind::Invalid,
         }
     }
 
@@ -59,6 +63,7 @@ impl Issue {
         let mut issue = Self::error(error.code(), error.message());
         issue.hint = error.hint().map(str::to_owned);
         issue.place = error.place().map(str::to_owned);
+        issue.kind = error.kind();
         issue
     }
 
@@ -123,6 +128,12 @@ impl fmt::Display for Issue {
 pub struct Issues(pub Vec<Issue>);
 
 impl Issues {
+    /// The class of the failure: that of the first problem that stops the workflow.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.errors().next().map_or(ErrorKind::Invalid, |issue| issue.kind)
+    }
+
     /// The problems that stop the workflow.
     pub fn errors(&self) -> impl Iterator<Item = &Issue> {
         self.0.iter().filter(|issue| issue.is_error())
@@ -153,6 +164,6 @@ impl From<Issues> for Error {
             "input.missing" => "input.missing",
             _ => "workflow.invalid",
         });
-        Self::invalid(code, issues.to_string())
+        Self::new(issues.kind(), code, issues.to_string())
     }
 }

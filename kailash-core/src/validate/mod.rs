@@ -4,8 +4,10 @@ mod check;
 mod connect;
 mod cycles;
 mod issue;
+mod nesting;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use check::validate;
+pub(crate) use check::{MAX_ID, validate};
 pub use issue::{Issue, Issues, Severity};
+pub use nesting::Nesting;

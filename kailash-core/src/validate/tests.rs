@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Issues;
+use super::{Issues, Nesting};
 use crate::{
     Kind, Registry, Result, Value, WorkflowBuilder,
     exec::{BreakerPolicy, NodeOptions, RetryPolicy},
@@ -344,9 +344,47 @@ fn what_an_inner_workflow_cannot_have_of_its_own_is_a_warning() {
     registry.register::<Work>().unwrap();
     let mut builder = WorkflowBuilder::new("inner");
     builder.add_node("Work", "a", Value::Null).on_failure(crate::exec::FailurePolicy::Continue);
-    let warned = |depth| builder.build_inner(&registry, depth, &[]).unwrap().warnings().len();
-    assert_eq!((warned(0), warned(1)), (0, 1));
-    assert_eq!(codes(&builder.build_inner(&registry, 17, &[]).unwrap_err()), ["workflow.depth"]);
+    let outermost = Nesting::default();
+    let warned = |at: &Nesting| builder.build_inner(&registry, at, &[]).unwrap().warnings().len();
+    assert_eq!((warned(&outermost), warned(&outermost.inner())), (0, 1));
+    let deep = (0..17).fold(outermost, |around, _| around.inner());
+    assert_eq!(codes(&builder.build_inner(&registry, &deep, &[]).unwrap_err()), ["workflow.depth"]);
+}
+
+#[test]
+fn what_inner_workflows_may_add_up_to_is_bounded() {
+    let mut registry = Registry::new();
+    registry.register::<Work>().unwrap();
+    let mut builder = WorkflowBuilder::new("inner");
+    builder.add_node("Work", "a", Value::Null);
+    let inner = Nesting::default().inner();
+    let mut built = (0..).map(|_| builder.build_inner(&registry, &inner, &[]));
+    let count = built.by_ref().take_while(Result::is_ok).count();
+    assert!((1000..100_000).contains(&count), "{count} inner workflows");
+    assert_eq!(codes(&built.next().unwrap().unwrap_err()), ["workflow.inner.limit"]);
+}
+
+#[test]
+fn every_component_of_unmarked_cycles_is_told() {
+    let issues = work(5, |builder| {
+        for (from, to) in [("a", "b"), ("b", "a"), ("b", "c"), ("c", "c"), ("d", "e"), ("e", "d")] {
+            builder.add_connection(from, "result", to, "data");
+        }
+    })
+    .unwrap_err();
+    let told: Vec<_> = issues.errors().map(|issue| (&*issue.code, &*issue.message)).collect();
+    assert!(told.len() == 3 && told.iter().all(|(code, _)| *code == "cycle.unmarked"), "{told:?}");
+}
+
+#[test]
+fn a_document_of_nothing_but_wrong_names_is_told_of_briefly() {
+    let issues = work(1, |builder| {
+        for n in 0..20_000 {
+            builder.connect(&format!("x{n}.result"), "a.data");
+        }
+    })
+    .unwrap_err();
+    assert_eq!(issues.0.len(), 1000);
 }
 
 #[test]

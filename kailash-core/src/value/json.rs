@@ -1,4 +1,5 @@
-//! JSON in and out: ordered maps, duplicate keys refused, bytes and arrays as tagged base64.
+//! JSON in and out: ordered maps, duplicate keys refused, bytes and arrays as tagged base64. Binary formats of serde
+//! get raw bytes, and NaN.
 //!
 //! ```text
 //! {"$bytes": "aGVsbG8="}
@@ -14,7 +15,7 @@ use serde::{
     ser::{Error as _, SerializeMap, SerializeStruct},
 };
 
-use super::{Array, Map, Numbers, Text, Value};
+use super::{Array, MAX_DEPTH, Map, Numbers, Text, Value};
 use crate::{Error, Result};
 
 /// The key that marks a map of one entry as bytes in base64.
@@ -22,11 +23,8 @@ pub const BYTES_TAG: &str = "$bytes";
 /// The key that marks a map of one entry as a numeric array.
 pub const ARRAY_TAG: &str = "$array";
 
-/// The nesting a JSON text may have; the parser refuses deeper ones.
-const MAX_DEPTH: &str = "128";
-
 impl Value {
-    /// Reads one JSON text. A duplicate key, trailing text and nesting beyond 128 are refused.
+    /// Reads one JSON text. A duplicate key, trailing text and nesting beyond [`MAX_DEPTH`] are refused.
     ///
     /// # Errors
     /// Kind `Invalid` with line and column as its place.
@@ -72,9 +70,12 @@ impl Serialize for Value {
             Self::Bool(b) => serializer.serialize_bool(*b),
             Self::Int(n) => serializer.serialize_i64(*n),
             Self::UInt(n) => serializer.serialize_u64(*n),
-            Self::Float(x) if x.is_finite() => serializer.serialize_f64(*x),
+            Self::Float(x) if x.is_finite() || !serializer.is_human_readable() => {
+                serializer.serialize_f64(*x)
+            }
             Self::Float(x) => Err(S::Error::custom(format!("{x} has no form in JSON"))),
             Self::Str(text) => serializer.serialize_str(text),
+            Self::Bytes(bytes) if !serializer.is_human_readable() => serializer.serialize_bytes(bytes),
             Self::Bytes(bytes) => {
                 let mut map = serializer.serialize_map(Some(1))?;
                 map.serialize_entry(BYTES_TAG, &BASE64.encode(bytes.as_ref()))?;
@@ -99,17 +100,23 @@ impl Serialize for Map {
 
 impl Serialize for Array {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let readable = serializer.is_human_readable();
         let mut parts = serializer.serialize_struct("Array", 3)?;
         parts.serialize_field("dtype", self.numbers().dtype())?;
         parts.serialize_field("shape", self.shape())?;
-        parts.serialize_field("data", &BASE64.encode(self.numbers().to_le_bytes()))?;
+        if readable {
+            parts.serialize_field("data", &BASE64.encode(self.numbers().to_le_bytes()))?;
+        } else {
+            parts.serialize_field("data", &Value::bytes(self.numbers().to_le_bytes()))?;
+        }
         parts.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        let readable = deserializer.is_human_readable();
+        deserializer.deserialize_any(ValueVisitor { readable })
     }
 }
 
@@ -143,7 +150,10 @@ fn read_map<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Map, A::Error> {
     Ok(map)
 }
 
-struct ValueVisitor;
+struct ValueVisitor {
+    /// Whether what is read is a text such as JSON, which has no form for NaN.
+    readable: bool,
+}
 
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
@@ -177,7 +187,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, v: f64) -> Result<Value, E> {
-        if v.is_finite() {
+        if v.is_finite() || !self.readable {
             Ok(Value::Float(v))
         } else {
             Err(E::custom(format!("{v} is not a number of JSON")))
@@ -218,9 +228,10 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
 /// The bytes or array that a tagged map stands for; `None` for another key.
 fn untag(key: &str, value: &Value) -> Result<Option<Value>, String> {
-    let decode = |data: &Value| {
-        let text = data.as_str().ok_or_else(|| format!("`{key}` wants base64 text"))?;
-        BASE64.decode(text).map_err(|error| format!("`{key}`: {error}"))
+    let decode = |data: &Value| match data {
+        Value::Str(text) => BASE64.decode(text.as_str()).map_err(|error| format!("`{key}`: {error}")),
+        Value::Bytes(bytes) => Ok(bytes.to_vec()),
+        _ => Err(format!("`{key}` wants base64 text")),
     };
     match key {
         BYTES_TAG => decode(value).map(|bytes| Some(Value::bytes(bytes))),

@@ -31,6 +31,9 @@ pub use path::Path;
 pub use ser::to_value;
 pub use text::Text;
 
+/// How many lists and maps may stand in each other: what JSON texts may have, and less than any stack is deep.
+pub const MAX_DEPTH: usize = 127;
+
 /// A list of values, shared.
 pub type List = Arc<Vec<Value>>;
 
@@ -61,7 +64,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// An empty list.
+    /// A list of `items`.
     #[must_use]
     pub fn list(items: Vec<Value>) -> Self {
         Self::List(Arc::new(items))
@@ -87,6 +90,17 @@ impl Value {
             Self::Array(_) => Kind::Array,
             Self::List(_) => Kind::List,
             Self::Map(_) => Kind::Map,
+        }
+    }
+
+    /// Whether more than `most` lists and maps stand in each other. Looks at every value inside.
+    #[must_use]
+    pub fn is_deeper(&self, most: usize) -> bool {
+        let Some(inner) = most.checked_sub(1) else { return matches!(self, Self::List(_) | Self::Map(_)) };
+        match self {
+            Self::List(items) => items.iter().any(|item| item.is_deeper(inner)),
+            Self::Map(map) => map.values().any(|item| item.is_deeper(inner)),
+            _ => false,
         }
     }
 

@@ -37,7 +37,7 @@ impl From<serde_json::Value> for Value {
     }
 }
 
-/// JSON text, cut to its first 200 characters: for messages, not for data.
+/// JSON text, with bytes and arrays by their size: for tests and logs, not for data.
 impl std::fmt::Debug for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -6,7 +6,7 @@ use super::{ConnectionDraft, CycleDraft, Document, NodeDraft, Workflow};
 use crate::{
     Map, Registry, Text, Value,
     exec::{FailurePolicy, NodeOptions},
-    validate::{Issues, validate},
+    validate::{Issues, Nesting, validate},
 };
 
 /// Assembles node types, named by string, into a workflow. Nothing is checked before [`WorkflowBuilder::build`], which
@@ -134,10 +134,10 @@ impl WorkflowBuilder {
     /// # Errors
     /// Every problem found.
     pub fn build(&self, registry: &Registry) -> Result<Workflow, Issues> {
-        self.build_inner(registry, 0, &[])
+        self.build_inner(registry, &Nesting::default(), &[])
     }
 
-    /// Validates as a workflow that stands in `depth` others; `fed` names inputs, as (node, input), that get their value
+    /// Validates as a workflow that stands at `nesting`; `fed` names inputs, as (node, input), that get their value
     /// from the workflow around it, so that nodes with open inputs know them.
     ///
     /// # Errors
@@ -145,10 +145,10 @@ impl WorkflowBuilder {
     pub fn build_inner(
         &self,
         registry: &Registry,
-        depth: usize,
+        nesting: &Nesting,
         fed: &[(Text, Text)],
     ) -> Result<Workflow, Issues> {
-        let validated = validate(Arc::clone(&self.document), registry, depth, fed);
+        let validated = validate(Arc::clone(&self.document), registry, nesting, fed);
         if self.malformed.is_empty() {
             return validated;
         }

@@ -3,13 +3,15 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use super::Document;
-use crate::{NodeConfig, Path, RegisteredType, Text, exec::NodeOptions, expr::Expr, validate::Issue};
+use super::{Dialect, Document};
+use crate::{
+    NodeConfig, Path, RegisteredType, Text, exec::NodeOptions, expr::Expr, format::write, validate::Issue,
+};
 
 /// A validated workflow. It exists only if it can run; cloning shares it.
 #[derive(Clone)]
@@ -22,6 +24,7 @@ struct Inner {
     edges: Vec<Edge>,
     cycles: Vec<Cycle>,
     warnings: Vec<Issue>,
+    fingerprint: OnceLock<u128>,
 }
 
 /// A node of a validated workflow.
@@ -82,7 +85,15 @@ impl Workflow {
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(Inner { number, document, nodes, edges, cycles, warnings }))
+        Self(Arc::new(Inner {
+            number,
+            document,
+            nodes,
+            edges,
+            cycles,
+            warnings,
+            fingerprint: OnceLock::new(),
+        }))
     }
 
     /// The name.
@@ -95,6 +106,20 @@ impl Workflow {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.0.number
+    }
+
+    /// The first 128 bits of the BLAKE3 hash of its document in Kailash's own form: the same for the same content.
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        *self.0.fingerprint.get_or_init(|| {
+            let text = write(self.document(), Dialect::Own).and_then(|value| value.to_json());
+            // A document that has no text (NaN in a config) is no other's equal.
+            let Ok(text) = text else { return self.number().into() };
+            blake3::hash(text.as_bytes())
+                .as_bytes()
+                .first_chunk()
+                .map_or(0, |first| u128::from_le_bytes(*first))
+        })
     }
 
     /// The document it was validated from.

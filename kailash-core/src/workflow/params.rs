@@ -1,11 +1,13 @@
 //! Run parameters: values for inputs that come with a run.
 
+use indexmap::IndexMap;
+
 use crate::{Map, Text, Value};
 
 /// Values for the inputs of one run: for one node by name, or for every node that declares the name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params {
-    nodes: Vec<(Text, Map)>,
+    nodes: IndexMap<Text, Map>,
     everywhere: Map,
 }
 
@@ -36,12 +38,7 @@ impl Params {
 
     /// Gives `node`'s input `name` a value; a later value replaces an earlier one.
     pub fn set(&mut self, node: impl Into<Text>, name: impl Into<Text>, value: impl Into<Value>) {
-        let node = node.into();
-        let at = self.nodes.iter().position(|(id, _)| *id == node).unwrap_or_else(|| {
-            self.nodes.push((node, Map::new()));
-            self.nodes.len() - 1
-        });
-        self.nodes[at].1.insert(name, value);
+        self.nodes.entry(node.into()).or_default().insert(name, value);
     }
 
     /// Gives every node's input `name` a value, unless the node has one of its own.
@@ -76,7 +73,13 @@ impl Params {
 
     /// The parameters of single nodes.
     pub fn nodes(&self) -> impl Iterator<Item = (&Text, &Map)> {
-        self.nodes.iter().map(|(node, inputs)| (node, inputs))
+        self.nodes.iter()
+    }
+
+    /// The parameters of node `id`.
+    #[must_use]
+    pub fn of_node(&self, id: &str) -> Option<&Map> {
+        self.nodes.get(id)
     }
 
     /// The parameters for every node that declares the name.

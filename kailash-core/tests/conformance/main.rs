@@ -1,5 +1,7 @@
 //! The implementations in memory keep the rules of their ports.
 
+#![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
+
 mod journal_law;
 
 use std::sync::Arc;

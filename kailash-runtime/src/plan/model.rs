@@ -94,6 +94,8 @@ pub(crate) struct CyclePlan {
     pub(crate) names: Vec<Vec<Text>>,
     /// The members that the connections back leave: when all of them were skipped, the cycle ends.
     pub(crate) back_from: Vec<u32>,
+    /// The slots that the next turn reads.
+    pub(crate) back_slots: Vec<u32>,
 }
 
 /// The conditions of one cycle.

@@ -227,11 +227,14 @@ impl Compiler<'_> {
         let checks = checks.into_iter().map(|(_, check)| check).collect();
         let names = output_names(workflow, &plan);
         let back_from = back().map(|edge| member_of(edge.from)).collect();
+        let slot_of =
+            |edge: &Edge| plan.members[member_of(edge.from) as usize].slots.start + position(edge.output);
+        let back_slots = back().map(slot_of).collect();
         for member in &plan.members {
             building.member(workflow, member.node as usize);
         }
         self.scopes[scope as usize] = plan;
-        Ok(Work::Cycle(Box::new(CyclePlan { scope, max_iterations, checks, names, back_from })))
+        Ok(Work::Cycle(Box::new(CyclePlan { scope, max_iterations, checks, names, back_from, back_slots })))
     }
 }
 

@@ -9,12 +9,15 @@ use std::{
 use kailash_core::{
     Error, ErrorKind, Result, Retry,
     event::What,
-    exec::{Breaker, Monotonic, NodeOptions},
+    exec::{Admitted, Breaker, Monotonic, NodeOptions},
     node::{Context, Inputs, Outcome, UnitKey},
 };
 
 use super::{Run, body, engine::BreakerKey};
 use crate::plan::{Unit, Work};
+
+/// How many circuit breakers a runtime keeps before it forgets those that nothing is known of.
+const MAX_BREAKERS: usize = 4096;
 
 /// Runs a unit until it succeeds or its policies give up.
 pub(crate) async fn attempts(run: Arc<Run>, scope: u32, unit: UnitKey, inputs: Inputs) -> Result<Outcome> {
@@ -23,8 +26,13 @@ pub(crate) async fn attempts(run: Arc<Run>, scope: u32, unit: UnitKey, inputs: I
     let default = NodeOptions::default();
     let options = planned.options.as_deref().unwrap_or(&default);
     let mut attempt = 1;
+    let mut failed: Option<Error> = None;
     loop {
-        let breaker = BreakerCall::admit(&run, scope, unit, options)?;
+        // A breaker that the node's own failures opened is not why it failed.
+        let breaker = match BreakerCall::admit(&run, scope, unit, options) {
+            Ok(breaker) => breaker,
+            Err(open) => return Err(failed.unwrap_or(open)),
+        };
         let last = options.retry.as_ref().is_none_or(|retry| attempt >= retry.max_attempts);
         let error = match one(&run, planned, options, unit, attempt, inputs.clone()).await {
             Ok(outcome) => {
@@ -51,6 +59,7 @@ pub(crate) async fn attempts(run: Arc<Run>, scope: u32, unit: UnitKey, inputs: I
         );
         tokio::time::sleep(delay).await;
         attempt += 1;
+        failed = Some(error);
     }
 }
 
@@ -66,6 +75,8 @@ async fn one(
     let work = &planned.work;
     let seat = match work {
         Work::Compute(_) => Some(run.engine.lane.seat().await?),
+        // What is tiny runs here, unless its author is not so sure.
+        Work::Inline(_) if options.timeout().is_some() => Some(run.engine.lane.seat().await?),
         _ => None,
     };
     let now = run.shared.clock.monotonic();
@@ -76,10 +87,9 @@ async fn one(
     run.shared.tell_each(unit, Some(attempt), &What::NodeStarted);
     let call = async {
         match work {
-            Work::Inline(inline) => body::guarded(|| inline.run(inputs, &cx)),
-            Work::Compute(compute) => match seat {
-                Some(seat) => run.engine.lane.run(seat, Arc::clone(compute), inputs, cx).await,
-                None => Err(Error::internal("compute without a thread")),
+            Work::Inline(body) | Work::Compute(body) => match seat {
+                Some(seat) => run.engine.lane.run(seat, Arc::clone(body), inputs, cx).await,
+                None => body::guarded(|| body.run(inputs, &cx)),
             },
             Work::Future(future) => {
                 let future = body::guarded(|| Ok(future.run(inputs, cx)))?;
@@ -131,20 +141,23 @@ fn chance(run: &Run, unit: UnitKey, attempt: u32) -> f64 {
 /// A call that a circuit breaker let through. A call that is dropped half-way says nothing about the callee.
 struct BreakerCall<'r> {
     run: &'r Run,
-    key: Option<BreakerKey>,
+    call: Option<(BreakerKey, Admitted)>,
 }
 
 impl<'r> BreakerCall<'r> {
     fn admit(run: &'r Run, scope: u32, unit: UnitKey, options: &NodeOptions) -> Result<Self> {
-        let Some(policy) = &options.breaker else { return Ok(Self { run, key: None }) };
+        let Some(policy) = &options.breaker else { return Ok(Self { run, call: None }) };
         let plan = &run.shared.plan;
         let node = plan.scopes[scope as usize].unit_name(unit.node).clone();
-        let key = (plan.workflow.name().clone(), scope, node);
+        let key = (plan.workflow.fingerprint(), scope, node);
         let now = run.shared.clock.monotonic();
         let mut breakers = run.engine.breakers();
+        if breakers.len() >= MAX_BREAKERS {
+            breakers.retain(|_, breaker| !breaker.is_idle());
+        }
         let breaker = breakers.entry(key.clone()).or_insert_with(|| Breaker::new(policy.clone()));
-        if breaker.admit(now) {
-            return Ok(Self { run, key: Some(key) });
+        if let Some(admitted) = breaker.admit(now) {
+            return Ok(Self { run, call: Some((key, admitted)) });
         }
         Err(Error::new(
             ErrorKind::Unavailable,
@@ -154,17 +167,17 @@ impl<'r> BreakerCall<'r> {
         .with_retry(Retry::After(Duration::from_millis(policy.open_ms))))
     }
 
-    fn with(&mut self, act: impl FnOnce(&mut Breaker)) {
-        if let Some(key) = self.key.take()
+    fn with(&mut self, act: impl FnOnce(&mut Breaker, Admitted)) {
+        if let Some((key, admitted)) = self.call.take()
             && let Some(breaker) = self.run.engine.breakers().get_mut(&key)
         {
-            act(breaker);
+            act(breaker, admitted);
         }
     }
 
     fn record(mut self, success: bool) {
         let now = self.run.shared.clock.monotonic();
-        self.with(|breaker| breaker.record(success, now));
+        self.with(|breaker, admitted| breaker.record(admitted, success, now));
     }
 
     fn forget(mut self) {

@@ -1,7 +1,6 @@
 //! Calling bodies: whatever they do, only their node fails.
 
 use std::{
-    any::Any,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -15,16 +14,7 @@ use kailash_core::{
 
 /// Calls `body` and makes an error of its panic.
 pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(panicked(&*panic)))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    Error::node("node.panic", format!("the node panicked: {message}")).with_retry(kailash_core::Retry::Never)
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }
 
 /// A body wants to be suspended, and nothing keeps it until it is woken.
@@ -37,14 +27,11 @@ pub(crate) fn no_suspension() -> Error {
 pub(crate) fn checked(outcome: Outcome, declared: usize) -> Result<Outcome> {
     match &outcome {
         Outcome::Suspend(_) => Err(no_suspension()),
-        Outcome::Done(outputs) if outputs.len() > declared => Err(too_many(outputs.len(), declared)),
+        Outcome::Done(outputs) if outputs.len() > declared => {
+            Err(crate::schedule::too_many(outputs.len(), declared))
+        }
         Outcome::Done(_) => Ok(outcome),
     }
-}
-
-/// A body gave more outputs than its node declares.
-pub(crate) fn too_many(given: usize, declared: usize) -> Error {
-    Error::internal(format!("the body gave {given} outputs, but {declared} are declared"))
 }
 
 /// Polls an async body and makes an error of its panic.
@@ -53,7 +40,7 @@ pub(crate) fn poll_guarded(
     task: &mut Task<'_>,
 ) -> Poll<Result<Outcome>> {
     catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task)))
-        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+        .unwrap_or_else(|panic| Poll::Ready(Err(Error::panicked(&*panic))))
 }
 
 /// An async body under way. Its panic fails its node alone.

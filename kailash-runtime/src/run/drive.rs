@@ -161,16 +161,16 @@ impl Run {
             if busy || turns.is_multiple_of(BUDGET) {
                 tokio::task::yield_now().await;
             }
-            if busy || !landed.is_empty() {
-                continue;
+            if !busy && landed.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = self.shared.cancel.notified() => {}
+                    () = &mut limit => return self.stopped(End::TimedOut),
+                    Some(landing) = flying.next(), if !flying.is_empty() => landed.push(landing),
+                    () = self.wake.notified() => {}
+                }
             }
-            tokio::select! {
-                biased;
-                () = self.shared.cancel.notified() => {}
-                () = &mut limit => return self.stopped(End::TimedOut),
-                Some(landing) = flying.next(), if !flying.is_empty() => landed.push(landing),
-                () = self.wake.notified() => {}
-            }
+            // Also while something is always ready: what was started must come to its end, and to its time limit.
             let mut task = Task::from_waker(Waker::noop());
             while let Poll::Ready(Some(landing)) = flying.poll_next_unpin(&mut task) {
                 landed.push(landing);
@@ -191,15 +191,14 @@ impl Run {
         for (unit, outcome) in landed.drain(..) {
             self.settle(&mut state.schedule, unit, outcome);
         }
-        let busy = self.pump(state, cx, Some(flying));
-        let done = state.schedule.is_done();
-        if !done {
+        let mut busy = self.pump(state, cx, Some(flying));
+        if !state.schedule.is_done() {
             let room = self.engine.settings.max_concurrency.saturating_sub(flying.len());
             let count = room.min(state.futures.len());
             starting.extend(state.futures.drain(..count));
-            self.call_helpers(state);
+            busy |= !self.call_helpers(state);
         }
-        Turn { busy, done }
+        Turn { busy, done: state.schedule.is_done() }
     }
 
     fn stopped(&self, end: End) -> End {

@@ -14,9 +14,9 @@ use crate::plan::Plan;
 /// How many plans a runtime keeps.
 const MAX_PLANS: usize = 64;
 
-/// What a circuit breaker belongs to: the workflow's name, the number of the scope in its plan, and the node's id. Other
-/// workflows made of the same document share it.
-pub(crate) type BreakerKey = (Text, u32, Text);
+/// What a circuit breaker belongs to: the hash of the document, the number of the scope in its plan, and the node's id.
+/// Other workflows made of the same document share it.
+pub(crate) type BreakerKey = (u128, u32, Text);
 
 /// Where compute nodes run.
 pub(crate) enum Compute {
@@ -51,7 +51,7 @@ impl Engine {
         self.breakers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// The plan of `workflow`, made at most once while it is in use.
+    /// The plan of `workflow`. It is kept; only runs that begin at the same time may make it twice.
     pub(crate) fn plan(&self, workflow: &Workflow) -> Result<Arc<Plan>, Issues> {
         let lock = || self.plans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let number = workflow.number();

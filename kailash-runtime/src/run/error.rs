@@ -22,6 +22,13 @@ pub enum RunError {
     Refused(Issues),
     /// It began and did not complete.
     Unfinished(Box<Unfinished>),
+    /// It began, and its task ended without an answer: the executor was shut down.
+    Lost {
+        /// The run.
+        run: RunId,
+        /// What is known.
+        error: Error,
+    },
 }
 
 /// A run that began and did not complete.
@@ -44,7 +51,8 @@ impl RunError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Refused(_) => ErrorKind::Invalid,
+            Self::Refused(issues) => issues.kind(),
+            Self::Lost { error, .. } => error.kind(),
             Self::Unfinished(unfinished) => unfinished.error.kind(),
         }
     }
@@ -55,6 +63,7 @@ impl RunError {
         match self {
             Self::Refused(_) => None,
             Self::Unfinished(unfinished) => Some(unfinished.run),
+            Self::Lost { run, .. } => Some(*run),
         }
     }
 
@@ -62,7 +71,7 @@ impl RunError {
     #[must_use]
     pub fn errors(&self) -> &[NodeError] {
         match self {
-            Self::Refused(_) => &[],
+            Self::Refused(_) | Self::Lost { .. } => &[],
             Self::Unfinished(unfinished) => &unfinished.errors,
         }
     }
@@ -71,7 +80,7 @@ impl RunError {
     #[must_use]
     pub fn partial(&self) -> Option<&Results> {
         match self {
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::Lost { .. } => None,
             Self::Unfinished(unfinished) => Some(&unfinished.results),
         }
     }
@@ -81,6 +90,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(issues) => write!(f, "the run was refused: {issues}"),
+            Self::Lost { error, .. } => write!(f, "the run was lost: {error}"),
             Self::Unfinished(unfinished) => match unfinished.errors.as_slice() {
                 [] => write!(f, "{}", unfinished.error),
                 [one] => write!(f, "node `{}` failed: {}", one.node, one.error),

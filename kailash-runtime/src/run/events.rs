@@ -68,11 +68,13 @@ impl EventHub {
         }
     }
 
-    /// Hands out the last event and lets listeners see the end.
+    /// Hands out the last event and lets listeners see the end; a run ends once.
     pub(crate) fn end(&self, what: What) {
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.hand_out(&mut out, None, None, what);
-        (out.ended, out.listeners) = (true, None);
+        if !out.ended {
+            self.hand_out(&mut out, None, None, what);
+            (out.ended, out.listeners) = (true, None);
+        }
     }
 
     fn hand_out(&self, out: &mut Numbered, unit: Option<Text>, attempt: Option<u32>, what: What) {

@@ -7,7 +7,9 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use kailash_core::{Error, ErrorKind, RunId, RunStatus, Workflow, event::What, workflow::Params};
+use kailash_core::{
+    Error, ErrorKind, RunId, RunStatus, Workflow, event::What, exec::Monotonic, workflow::Params,
+};
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 use super::{
@@ -101,8 +103,7 @@ fn prepare(
 
 async fn conclude(run: &Arc<Run>) -> Outcome {
     let shared = &run.shared;
-    let over = Over(run);
-    let began = shared.clock.monotonic();
+    let over = Over { run, began: shared.clock.monotonic() };
     if let Some(events) = &shared.events {
         let (workflow, nodes) = (shared.plan.workflow.name().clone(), shared.plan.workflow.nodes().len());
         events.emit(None, None, What::RunStarted { workflow, nodes });
@@ -114,7 +115,7 @@ async fn conclude(run: &Arc<Run>) -> Outcome {
         run.errors()
     };
     let (slots, status) = run.with_schedule(Schedule::take_root);
-    drop(over);
+    run.abandon();
     let results = Results::new(Arc::clone(&shared.plan), slots, status);
     let (status, error) = match end {
         End::Cancelled => {
@@ -131,10 +132,7 @@ async fn conclude(run: &Arc<Run>) -> Outcome {
             None => (RunStatus::Completed, None),
         },
     };
-    if let Some(events) = &shared.events {
-        let took = shared.clock.monotonic().saturating_since(began);
-        events.end(What::RunFinished { status, duration_ms: took.as_secs_f64() * 1e3 });
-    }
+    over.tell(status);
     match error {
         None => Ok((results, shared.run)),
         Some(error) => Err(RunError::Unfinished(Box::new(Unfinished {
@@ -149,11 +147,26 @@ async fn conclude(run: &Arc<Run>) -> Outcome {
 
 /// The end of a run, also of one whose future was dropped: nothing more starts, and bodies still at work on other
 /// threads are told to stop.
-struct Over<'r>(&'r Run);
+struct Over<'r> {
+    run: &'r Run,
+    began: Monotonic,
+}
+
+impl Over<'_> {
+    fn tell(&self, status: RunStatus) {
+        let shared = &self.run.shared;
+        if let Some(events) = &shared.events {
+            let took = shared.clock.monotonic().saturating_since(self.began);
+            events.end(What::RunFinished { status, duration_ms: took.as_secs_f64() * 1e3 });
+        }
+    }
+}
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.abandon();
+        self.run.abandon();
+        // Told already, unless the run's future was dropped on the way.
+        self.tell(RunStatus::Cancelled);
     }
 }
 
@@ -193,20 +206,27 @@ impl IntoFuture for RunHandle {
     type IntoFuture = Running;
 
     fn into_future(self) -> Running {
-        Running(self.task)
+        Running { run: self.shared.run, task: self.task }
     }
 }
 
 /// The end of a started run.
-pub struct Running(JoinHandle<Outcome>);
+pub struct Running {
+    run: RunId,
+    task: JoinHandle<Outcome>,
+}
 
 impl Future for Running {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Outcome> {
-        let joined = Pin::new(&mut self.0).poll(task);
+        let run = self.run;
+        let joined = Pin::new(&mut self.task).poll(task);
         joined.map(|joined| {
-            joined.unwrap_or_else(|error| Err(Error::internal(format!("the run's task: {error}")).into()))
+            joined.unwrap_or_else(|error| {
+                let error = Error::internal(format!("the run's task: {error}"));
+                Err(RunError::Lost { run, error })
+            })
         })
     }
 }

@@ -56,18 +56,27 @@ impl Lane {
         inputs: Inputs,
         cx: Context,
     ) -> Result<Outcome> {
+        self.job(seat, move || run.run(inputs, &cx)).await
+    }
+
+    /// Runs `job` on a thread; dropping the future leaves the thread behind.
+    pub(crate) async fn job<T: Send + 'static>(
+        &self,
+        seat: Seat,
+        job: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let mut watch =
             Watch { stuck: Arc::clone(&self.stuck), finished: Arc::default(), permit: Some(seat.0) };
         let (stuck, finished) = (Arc::clone(&self.stuck), Arc::clone(&watch.finished));
-        let job = tokio::task::spawn_blocking(move || {
-            let outcome = body::guarded(|| run.run(inputs, &cx));
+        let thread = tokio::task::spawn_blocking(move || {
+            let outcome = body::guarded(job);
             if finished.swap(DONE, Ordering::AcqRel) == LEFT {
                 stuck.fetch_sub(1, Ordering::AcqRel);
             }
             outcome
         });
         let outcome =
-            job.await.unwrap_or_else(|error| Err(Error::internal(format!("a compute thread: {error}"))));
+            thread.await.unwrap_or_else(|error| Err(Error::internal(format!("a compute thread: {error}"))));
         watch.permit = None;
         outcome
     }

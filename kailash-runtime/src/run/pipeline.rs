@@ -12,7 +12,9 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnord
 use kailash_core::{
     Error, ErrorKind, Result, Retry, Text, Value,
     exec::Monotonic,
-    node::{Context, Emit, Inputs, Lift, Outcome, Outputs, Progress, Streaming, UnitKey, Whole},
+    node::{
+        Context, Emit, Inputs, Lift, Outcome, Outputs, Progress, Run as NodeRun, Streaming, UnitKey, Whole,
+    },
 };
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
@@ -20,7 +22,10 @@ use tokio::{
 };
 
 use super::{Run, body, engine::Compute};
-use crate::plan::{Form, PipelineMember, PipelinePlan};
+use crate::{
+    plan::{Form, PipelineMember, PipelinePlan},
+    schedule::too_many,
+};
 
 /// Items on their way to an input.
 type Batch = (usize, Vec<Value>);
@@ -48,7 +53,7 @@ pub(crate) async fn run(
         Given { inputs: own, extra, cx }
     };
     let given = plan.members.iter().zip(run.shared.members(cx.key())).map(member).collect();
-    let tasks = connect(&plan, run.engine.settings.link_capacity, given);
+    let tasks = connect(run, &plan, given);
     let results = match run.engine.compute {
         Compute::Here => together(tasks).await,
         Compute::Pool { .. } => apart(tasks).await,
@@ -63,7 +68,7 @@ pub(crate) async fn run(
         let declared = member.outputs as usize;
         if given.len() > declared {
             run.blame(cx.key(), &member.id);
-            return Err(body::too_many(given.len(), declared));
+            return Err(too_many(given.len(), declared));
         }
         outputs.extend(given.into_iter().chain(std::iter::repeat(None)).take(declared));
     }
@@ -81,14 +86,15 @@ struct Given {
 type Task = BoxFuture<'static, (usize, Result<Outputs>)>;
 
 /// One task for each node, joined by links.
-fn connect(plan: &Arc<PipelinePlan>, capacity: usize, given: Vec<Given>) -> Vec<Task> {
+fn connect(run: &Arc<Run>, plan: &Arc<PipelinePlan>, given: Vec<Given>) -> Vec<Task> {
+    let capacity = run.engine.settings.link_capacity;
     let (senders, receivers): (Vec<Sender<Batch>>, Vec<Receiver<Batch>>) =
         plan.members.iter().map(|_| mpsc::channel(capacity)).unzip();
     let tasks = receivers.into_iter().zip(given).enumerate().map(|(at, (receiver, given))| {
         let links = plan.links.iter().filter(|link| link.from == at);
         let out = Links(links.map(|link| (link.output, link.input, senders[link.to].clone())).collect());
-        let plan = Arc::clone(plan);
-        let work = async move { member_run(&plan.members[at], given, receiver, out).await };
+        let (run, plan) = (Arc::clone(run), Arc::clone(plan));
+        let work = async move { member_run(&run, &plan.members[at], given, receiver, out).await };
         AssertUnwindSafe(work)
             .catch_unwind()
             .map(move |result| {
@@ -101,6 +107,7 @@ fn connect(plan: &Arc<PipelinePlan>, capacity: usize, given: Vec<Given>) -> Vec<
 }
 
 async fn member_run(
+    run: &Run,
     member: &PipelineMember,
     given: Given,
     mut receiver: Receiver<Batch>,
@@ -128,17 +135,16 @@ async fn member_run(
             while let Some((_, items)) = receiver.recv().await {
                 cx.check()?;
                 let with = |value| with_input(&inputs, extra.as_ref(), *port, value);
+                let calls: Vec<Inputs> = match lift {
+                    Lift::PerBatch => vec![with(Value::list(items))],
+                    Lift::PerItem => items.into_iter().map(with).collect(),
+                };
+                let given = call_all(run, body, calls, cx).await?;
                 let lifted = match lift {
+                    Lift::PerItem => given,
                     Lift::PerBatch => {
-                        let given = call(body, with(Value::list(items)), cx).await?;
-                        given.map(Value::into_list).transpose().map_err(|_| not_a_list())?.unwrap_or_default()
-                    }
-                    Lift::PerItem => {
-                        let mut lifted = Vec::with_capacity(items.len());
-                        for item in items {
-                            lifted.extend(call(body, with(item), cx).await?);
-                        }
-                        lifted
+                        let lists = given.into_iter().map(Value::into_list).collect::<Result<Vec<_>, _>>();
+                        lists.map_err(|_| not_a_list())?.into_iter().flatten().collect()
                     }
                 };
                 out.emit(0, lifted).await?;
@@ -162,13 +168,36 @@ fn with_input(inputs: &Inputs, extra: Option<&Arc<[(Text, Value)]>>, port: usize
     given
 }
 
-/// Calls a whole-value body and gives its first output.
-async fn call(body: &Whole, inputs: Inputs, cx: &Context) -> Result<Option<Value>> {
-    let outcome = match body {
-        Whole::Inline(run) | Whole::Compute(run) => run.run(inputs, cx)?,
-        Whole::Future(run) => run.run(inputs, cx.clone()).await?,
-        Whole::Scope(_) => return Err(Error::internal("a workflow cannot be a stage")),
+/// Calls a whole-value body with each of `calls` and gives the first outputs that have a value.
+async fn call_all(run: &Run, body: &Whole, calls: Vec<Inputs>, cx: &Context) -> Result<Vec<Value>> {
+    let one_by_one = |body: &dyn NodeRun, calls: Vec<Inputs>, cx: &Context| {
+        let mut given = Vec::with_capacity(calls.len());
+        for inputs in calls {
+            cx.check()?;
+            given.extend(first_output(body.run(inputs, cx)?)?);
+        }
+        Ok(given)
     };
+    match body {
+        Whole::Inline(body) => one_by_one(&**body, calls, cx),
+        Whole::Compute(body) => {
+            // On a thread that can be left behind, so that the run answers in time.
+            let (body, cx) = (Arc::clone(body), cx.clone());
+            let seat = run.engine.lane.seat().await?;
+            run.engine.lane.job(seat, move || one_by_one(&*body, calls, &cx)).await
+        }
+        Whole::Future(body) => {
+            let mut given = Vec::with_capacity(calls.len());
+            for inputs in calls {
+                given.extend(first_output(body.run(inputs, cx.clone()).await?)?);
+            }
+            Ok(given)
+        }
+        Whole::Scope(_) => Err(Error::internal("a workflow cannot be a stage")),
+    }
+}
+
+fn first_output(outcome: Outcome) -> Result<Option<Value>> {
     match outcome {
         Outcome::Done(mut outputs) => Ok(outputs.take(0)),
         Outcome::Suspend(_) => Err(body::no_suspension()),

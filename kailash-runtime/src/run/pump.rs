@@ -21,6 +21,9 @@ use crate::{
     schedule::{Ready, Schedule},
 };
 
+/// Compute units after which a pool thread lets other runs have their turn.
+const TURNS: u32 = 64;
+
 impl Run {
     /// Runs what is ready and may run here, sorts the rest, and says whether the budget ran out before the work.
     ///
@@ -108,9 +111,10 @@ impl Run {
         }
     }
 
-    /// Sends pool threads to the waiting compute units, as far as there are threads.
-    pub(super) fn call_helpers(self: &Arc<Self>, state: &mut State) {
-        let Compute::Pool { threads, .. } = &self.engine.compute else { return };
+    /// Sends pool threads to the waiting compute units, as far as there are threads. Without any the units fail, and
+    /// there is more to do.
+    pub(super) fn call_helpers(self: &Arc<Self>, state: &mut State) -> bool {
+        let Compute::Pool { threads, .. } = &self.engine.compute else { return true };
         let wanted = state.compute.len().min(threads.saturating_sub(state.helpers));
         for _ in 0..wanted {
             let run = Arc::clone(self);
@@ -120,16 +124,19 @@ impl Run {
                     while let Some(ready) = state.compute.pop_front() {
                         state.schedule.fail(ready.unit, error.clone());
                     }
-                    return;
+                    return false;
                 }
             }
         }
+        true
     }
 
-    /// A pool thread at work: runs compute units and what follows from them, until there is nothing for it.
+    /// A pool thread at work: runs compute units and what follows from them, until there is nothing for it or other runs
+    /// must have their turn.
     fn help(self: Arc<Self>) {
         let mut cx = self.context();
         let mut done: Option<(UnitKey, Result<Outcome>)> = None;
+        let mut turns = 0_u32;
         loop {
             let mut lock = self.lock();
             let state = &mut *lock;
@@ -141,17 +148,20 @@ impl Run {
                 state.compute.clear();
                 state.futures.clear();
             }
-            let Some(ready) = state.compute.pop_front() else {
+            turns += 1;
+            let next = if turns > TURNS { None } else { state.compute.pop_front() };
+            let Some(ready) = next else {
+                // The driver calls the next one, behind those that wait for a thread.
                 state.helpers -= 1;
-                let needed = busy || !state.futures.is_empty() || state.schedule.is_done();
+                let left = !state.compute.is_empty() || !state.futures.is_empty();
+                let needed = busy || left || state.schedule.is_done();
                 drop(lock);
                 if needed {
                     self.wake.notify_one();
                 }
                 return;
             };
-            self.call_helpers(state);
-            let needed = busy || !state.futures.is_empty();
+            let needed = !self.call_helpers(state) || busy || !state.futures.is_empty();
             drop(lock);
             if needed {
                 self.wake.notify_one();

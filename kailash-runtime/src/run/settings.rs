@@ -19,7 +19,8 @@ pub enum Keep {
     Leaves,
 }
 
-/// How a runtime runs workflows. A workflow's own failure policy and time limit go before these.
+/// How a runtime runs workflows. A workflow's own failure policy goes before these; of two time
+/// limits the shorter counts.
 #[derive(Clone)]
 pub struct Settings {
     /// How many async nodes of one run may be under way at a time.

@@ -43,6 +43,8 @@ pub(crate) struct Frame {
     /// Units that are skipped because what they need failed; empty while there are none.
     pub(crate) poisoned: Vec<bool>,
     pub(crate) failed: bool,
+    /// The frames that its units opened.
+    pub(crate) opened: Vec<u32>,
 }
 
 impl Frame {
@@ -66,6 +68,7 @@ impl Frame {
             reads: Vec::new(),
             poisoned: Vec::new(),
             failed: false,
+            opened: Vec::new(),
         }
     }
 }

@@ -18,4 +18,4 @@ mod state;
 mod tests;
 
 pub(crate) use frame::{Lineage, Status};
-pub(crate) use state::{Failure, Note, Ready, Schedule};
+pub(crate) use state::{Failure, Note, Ready, Schedule, too_many};

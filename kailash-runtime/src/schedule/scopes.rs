@@ -1,7 +1,7 @@
 //! Scopes: opening the frames of cycles, nested workflows and foreaches, and what follows when a frame is through.
 
 use kailash_core::{
-    Error, Map, Result, Value,
+    Error, ErrorKind, MAX_DEPTH, Map, Result, Retry, Value,
     node::{Inputs, OnItemError, Outputs, UnitKey},
 };
 
@@ -126,6 +126,17 @@ impl Schedule {
         self.note(|| Note::Turned { unit, iteration, converged });
         let dead = cycle.back_from.iter().all(|member| frame.status[*member as usize] != Status::Done);
         if !converged && !dead && !frame.failed && iteration + 1 < cycle.max_iterations {
+            if let Some(slot) = too_deep(cycle, &frame) {
+                let owner = scope.members.iter().find(|member| member.slots.contains(&slot));
+                let node = owner.map_or("", |member| member.id.as_str());
+                let message = format!(
+                    "what `{node}` hands to the next turn is nested more than {MAX_DEPTH} levels deep"
+                );
+                return self.fail(
+                    unit,
+                    Error::new(ErrorKind::Limit, "value.depth", message).with_retry(Retry::Never),
+                );
+            }
             let mut next = Frame::open(frame.scope, scope, Some(unit), frame.outer);
             next.previous = frame.slots;
             next.iteration = iteration + 1;
@@ -174,13 +185,10 @@ impl Schedule {
     /// A foreach has failed: forgets its items under way.
     fn give_up_items(&mut self, unit: UnitKey) {
         self.each.remove(&unit);
-        let items =
-            self.frames.iter().position(|frame| frame.as_ref().is_some_and(|f| f.parent == Some(unit)));
-        if let Some(first) = items {
-            for number in first..self.frames.len() {
-                if self.frames[number].as_ref().is_some_and(|frame| frame.parent == Some(unit)) {
-                    self.abandon(u32::try_from(number).unwrap_or(u32::MAX));
-                }
+        let Some(around) = &self.frames[unit.frame as usize] else { return };
+        for number in around.opened.clone() {
+            if self.frames[number as usize].as_ref().is_some_and(|frame| frame.parent == Some(unit)) {
+                self.abandon(number);
             }
         }
     }
@@ -217,16 +225,21 @@ impl Schedule {
     /// Forgets a frame and those opened from it; what is under way there will find nobody.
     fn abandon(&mut self, number: u32) {
         let mut gone = vec![number];
-        self.frames[number as usize] = None;
-        for at in number as usize + 1..self.frames.len() {
-            let parent = self.frames[at].as_ref().and_then(|frame| frame.parent);
-            if parent.is_some_and(|unit| gone.contains(&unit.frame)) {
-                self.frames[at] = None;
-                gone.push(u32::try_from(at).unwrap_or(u32::MAX));
+        while let Some(number) = gone.pop() {
+            let Some(frame) = self.frames[number as usize].take() else { continue };
+            if !frame.opened.is_empty() {
+                self.each.retain(|unit, _| unit.frame != number);
             }
+            gone.extend(frame.opened);
         }
-        self.each.retain(|unit, _| !gone.contains(&unit.frame));
     }
+}
+
+/// A slot that leads back and whose value has grown deeper than any stack should go: a turn may nest what the turn
+/// before gave, so that only here a value can grow without end.
+fn too_deep(cycle: &CyclePlan, frame: &Frame) -> Option<u32> {
+    let value = |slot: &&u32| frame.slots[**slot as usize].as_ref();
+    cycle.back_slots.iter().find(|slot| value(slot).is_some_and(|value| value.is_deeper(MAX_DEPTH))).copied()
 }
 
 fn nested_outputs(nested: &NestedPlan, scope: &ScopePlan, frame: &mut Frame) -> Result<Vec<Option<Value>>> {

@@ -51,6 +51,11 @@ pub(crate) enum Note {
     },
 }
 
+/// A body gave more outputs than its node declares.
+pub(crate) fn too_many(given: usize, declared: usize) -> Error {
+    Error::internal(format!("the body gave {given} outputs, but {declared} are declared"))
+}
+
 /// One run's state.
 pub(crate) struct Schedule {
     pub(super) plan: Arc<Plan>,
@@ -165,8 +170,7 @@ impl Schedule {
         let Some((frame, planned)) = self.live(unit) else { return };
         let declared = planned.slots.len();
         if outputs.len() > declared {
-            let message = format!("the body gave {} outputs, but {declared} are declared", outputs.len());
-            return self.fail(unit, Error::internal(message));
+            return self.fail(unit, too_many(outputs.len(), declared));
         }
         for (at, slot) in planned.slots.clone().enumerate().take(outputs.len()) {
             let slot = slot as usize;
@@ -257,6 +261,9 @@ impl Schedule {
     pub(super) fn enter(&mut self, frame: Frame) {
         let number = u32::try_from(self.frames.len()).unwrap_or(u32::MAX);
         self.lineage.add(&frame);
+        if let Some(around) = frame.parent.and_then(|unit| self.frames[unit.frame as usize].as_mut()) {
+            around.opened.push(number);
+        }
         let first = (0_u32..).zip(&frame.waits).filter(|(_, waits)| **waits == 0);
         self.ready.extend(first.map(|(node, _)| UnitKey { frame: number, node }));
         self.frames.push(Some(Box::new(frame)));

@@ -59,7 +59,8 @@ pub(super) async fn limits_that_allow_nothing_are_refused(make: Make) {
     use kailash_core::Services;
     for (max_concurrency, link_capacity) in [(0, 1), (1, 0)] {
         let settings = crate::Settings { max_concurrency, link_capacity, ..crate::Settings::default() };
-        assert_eq!(settings.validate().map_err(|error| error.code()), Err("settings.zero"));
+        let refused = settings.validate().expect_err("a limit of zero is refused");
+        assert_eq!(refused.code(), "settings.zero");
     }
     let settings = crate::Settings { max_concurrency: 1, link_capacity: 1, ..crate::Settings::default() };
     drop(make(Services::default(), settings));

@@ -42,6 +42,13 @@ pub(super) async fn a_cycle_takes_at_most_max_iterations(make: Make) {
     assert_eq!(calls.get(), 7);
 }
 
+pub(super) async fn a_value_that_grows_deeper_at_each_turn_fails_the_cycle(make: Make) {
+    let mut lab = Lab::new(&make);
+    let nest = Node::inline(|mut inputs, _| one(Value::list(inputs.take(0).into_iter().collect())));
+    lab.node("nest", nest.takes(&["x"])).back("nest.out", "nest.x", CycleDraft::new(1_000_000));
+    assert_eq!(failures(&lab.unfinished().await), [("nest", "value.depth")]);
+}
+
 pub(super) async fn a_cycle_stops_when_its_condition_no_longer_holds(make: Make) {
     let (mut lab, calls) = (Lab::new(&make), Counter::default());
     lab.node("step", step(Flavour::Compute, &calls));

@@ -9,7 +9,7 @@ use std::{
 use kailash_core::{
     Error, Path, Registry, Result, Services, Text, Value, Workflow, WorkflowBuilder,
     node::{Body, Feed, OnItemError, Repeat, Scope, Tap},
-    validate::Issues,
+    validate::{Issues, Nesting},
     workflow::{CycleDraft, Params},
 };
 
@@ -104,7 +104,7 @@ impl Flow {
             end.split_once('.').map(|(node, port)| (Text::from(node), Text::from(port))).expect("node.port")
         };
         let fed: Vec<_> = feeds.iter().map(|(_, at)| end(at)).collect();
-        let workflow = self.builder.build_inner(&registry(), 1, &fed);
+        let workflow = self.builder.build_inner(&registry(), &Nesting::default().inner(), &fed);
         let workflow = workflow.unwrap_or_else(|issues| panic!("the inner workflow is sound: {issues}"));
         let tap = |at: &&str| {
             let (node, port) = end(at);
@@ -212,7 +212,7 @@ impl DerefMut for Lab {
 pub(super) fn unfinished(outcome: Outcome) -> Unfinished {
     match outcome {
         Err(RunError::Unfinished(unfinished)) => *unfinished,
-        Err(RunError::Refused(issues)) => panic!("the run begins, but: {issues}"),
+        Err(error) => panic!("the run begins and does not complete, but: {error}"),
         Ok((results, _)) => panic!("the run does not complete, but gave {results:?}"),
     }
 }

@@ -9,8 +9,9 @@ use std::{
 };
 
 use kailash_core::{
-    ErrorKind, RunStatus,
+    Error, ErrorKind, RunStatus,
     exec::{FailurePolicy, RetryPolicy},
+    node::Lift,
     value,
     workflow::{CycleDraft, Params},
 };
@@ -19,6 +20,7 @@ use super::{
     Make,
     lab::{Lab, failures, out},
     node::{FLAVOURS, Flavour, Node, one},
+    streams::count_to,
     tools::{Counter, Gate},
 };
 
@@ -88,6 +90,56 @@ pub(super) async fn a_busy_compute_node_past_its_limit_is_left_behind(make: Make
     let ended = in_time(&lab, Duration::from_millis(200), "node.timeout").await;
     assert_eq!(failures(&ended), [("busy", "node.timeout")]);
     spin.0.store(true, Ordering::Release);
+}
+
+pub(super) async fn a_busy_inline_node_past_its_limit_is_left_behind(make: Make) {
+    let (mut lab, spin) = (Lab::new(&make), Spin::default());
+    let stop = Arc::clone(&spin.0);
+    let busy = Node::inline(move |_, _| {
+        while !stop.load(Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+        one(1)
+    });
+    lab.node("busy", busy.timeout_ms(200));
+    let ended = in_time(&lab, Duration::from_millis(200), "node.timeout").await;
+    assert_eq!(failures(&ended), [("busy", "node.timeout")]);
+    spin.0.store(true, Ordering::Release);
+}
+
+pub(super) async fn a_busy_lifted_node_does_not_keep_its_run_past_its_limit(make: Make) {
+    let (mut lab, spin) = (Lab::new(&make), Spin::default());
+    lab.node("count", count_to().set("to", 3)).node("busy", spin.node().lifted(Lift::PerItem));
+    lab.stream("count.out", "busy.x");
+    let mut document = lab.builder.document().clone();
+    document.timeout_ms = Some(200);
+    lab.builder = document.into();
+    in_time(&lab, Duration::from_millis(200), "run.timeout").await;
+    spin.0.store(true, Ordering::Release);
+}
+
+pub(super) async fn what_is_under_way_ends_while_others_are_always_ready(make: Make) {
+    let mut lab = Lab::new(&make);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    // Turns as long as nobody has seen the limit, which a run that sees it too late never does.
+    let turn = Node::inline(move |_, _| {
+        if stopped.load(Ordering::Acquire) { Err(Error::node("test.late", "too late")) } else { one(1) }
+    });
+    lab.node("turn", turn.takes(&["x"])).back("turn.out", "turn.x", CycleDraft::new(u32::MAX));
+    let never = Node::future(|_, _| async {
+        std::future::pending::<()>().await;
+        one(1)
+    });
+    lab.node("never", never.timeout_ms(200));
+    let clock = tokio::time::sleep(Duration::from_secs(5));
+    let late = tokio::spawn(async move {
+        clock.await;
+        stop.store(true, Ordering::Release);
+    });
+    let ended = in_time(&lab, Duration::from_millis(200), "node.timeout").await;
+    assert_eq!(failures(&ended), [("never", "node.timeout")]);
+    late.abort();
 }
 
 pub(super) async fn a_node_in_time_is_not_touched_by_its_limit(make: Make) {

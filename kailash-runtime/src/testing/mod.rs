@@ -148,6 +148,7 @@ suite! {
     cycles {
         a_cycle_stops_when_it_converges,
         a_cycle_takes_at_most_max_iterations,
+        a_value_that_grows_deeper_at_each_turn_fails_the_cycle,
         a_cycle_stops_when_its_condition_no_longer_holds,
         a_cycle_stops_when_nothing_leads_back,
         conditions_see_the_outputs_of_every_node_of_the_cycle,
@@ -217,10 +218,14 @@ suite! {
         a_wait_that_the_failure_asks_for_is_kept,
         each_retry_is_told,
         a_breaker_opens_over_runs_and_closes_after_a_trial,
+        a_breaker_that_opens_between_attempts_does_not_hide_the_failure,
     }
     limits {
         an_async_node_past_its_limit_is_given_up,
         a_busy_compute_node_past_its_limit_is_left_behind,
+        a_busy_inline_node_past_its_limit_is_left_behind,
+        a_busy_lifted_node_does_not_keep_its_run_past_its_limit,
+        what_is_under_way_ends_while_others_are_always_ready,
         a_node_in_time_is_not_touched_by_its_limit,
         a_limit_counts_for_each_attempt,
         compute_nodes_that_wait_for_a_thread_are_not_past_their_limit,

@@ -1,6 +1,6 @@
 //! Nested workflows: what goes in, what comes out, what fails.
 
-use kailash_core::{Value, exec::FailurePolicy, value, workflow::CycleDraft};
+use kailash_core::{Value, exec::FailurePolicy, validate::Nesting, value, workflow::CycleDraft};
 
 use super::{
     Make,
@@ -141,7 +141,8 @@ pub(super) async fn nesting_too_deep_is_refused_with_a_clear_issue(make: Make) {
     let mut lab = Lab::new(&make);
     lab.node("outermost", nested);
     assert_eq!(*out(&lab.ok().await, "outermost"), Value::from(1), "twelve deep is fine");
-    let issues = lab.builder.build_inner(&registry(), 17, &[]).expect_err("seventeen is too deep");
+    let deep = (0..17).fold(Nesting::default(), |around, _| around.inner());
+    let issues = lab.builder.build_inner(&registry(), &deep, &[]).expect_err("seventeen is too deep");
     assert_eq!(codes(&issues), ["workflow.depth"]);
     assert!(issues.to_string().contains("more than 16 deep"), "{issues}");
 }

@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_host_without_a_pool_is_told_so() {
         let error = NodeTest::new::<PythonCode>(value!({"code": "result = 1"}), &Services::default()).err();
-        assert_eq!(error.map(|e| e.code()), Some("service.missing"));
+        assert_eq!(error.as_ref().map(Error::code), Some("service.missing"));
     }
 
     #[test]
@@ -208,7 +208,11 @@ mod tests {
         let mut registry = Registry::new();
         registry.register::<PythonCode>().unwrap();
         let configure = |config: Value| {
-            registry.get("PythonCode").unwrap().configure(&config.into_map().unwrap(), &registry, 0)
+            registry.get("PythonCode").unwrap().configure(
+                &config.into_map().unwrap(),
+                &registry,
+                &kailash_core::validate::Nesting::default(),
+            )
         };
         let node = configure(value!({"code": "a = 1\nresult = a", "max_code_lines": 1})).unwrap();
         assert_eq!((node.effect, node.warnings[0].severity), (Effect::Pure, Severity::Warning));
@@ -225,7 +229,7 @@ mod tests {
         let issues = registry
             .get("PythonCode")
             .unwrap()
-            .configure(config.as_map().unwrap(), &registry, 0)
+            .configure(config.as_map().unwrap(), &registry, &kailash_core::validate::Nesting::default())
             .unwrap_err();
         let codes: Vec<&str> = issues.iter().map(|issue| issue.code.as_str()).collect();
         assert_eq!(codes, ["config.timeout", "python.empty", "python.unsupported", "python.unsupported"]);

@@ -78,7 +78,11 @@ impl Script {
                 if !reply.printed.is_empty() {
                     tracing::info!(target: "kailash::python", unit = %cx.unit(), "{}", reply.printed.trim_end());
                 }
-                Ok(Outputs::one(Value::from_json_slice(&reply.value)?).into())
+                let value = Value::from_json_slice(&reply.value).map_err(|error| {
+                    let message = format!("the result is no value: {}", error.message());
+                    Error::invalid("python.value", message).at("result")
+                })?;
+                Ok(Outputs::one(value).into())
             }
         }))
     }

@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// A file under way to its place. Dropping it without [`AtomicFile::commit`] leaves no trace.
-pub(super) struct AtomicFile {
+pub struct AtomicFile {
     out: BufWriter<NamedTempFile>,
     target: PathBuf,
     bytes: u64,
@@ -28,7 +28,7 @@ impl AtomicFile {
     ///
     /// # Errors
     /// A missing directory, a target that is no regular file, or no permission.
-    pub(super) fn create(target: &Path) -> Result<Self> {
+    pub fn create(target: &Path) -> Result<Self> {
         let fail = |error| Error::io(target, error);
         // Through a link to what it leads to: renaming onto the link would cut it.
         let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
@@ -52,7 +52,7 @@ impl AtomicFile {
         builder.permissions(permissions);
         let temp = builder
             .tempfile_in(directory)
-            .map_err(|error| fail(error).with_hint("is the directory there, and writable?"))?;
+            .map_err(|error| fail(error.kind().into()).with_hint("is the directory there, and writable?"))?;
         if let Some(permissions) = existing {
             temp.as_file().set_permissions(permissions).map_err(fail)?;
         }
@@ -60,7 +60,8 @@ impl AtomicFile {
     }
 
     /// The bytes written so far.
-    pub(super) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -68,7 +69,7 @@ impl AtomicFile {
     ///
     /// # Errors
     /// A full disk, or a target that cannot be replaced; the target is then as it was.
-    pub(super) fn commit(self) -> Result<()> {
+    pub fn commit(self) -> Result<()> {
         let target = self.target;
         let fail = |error| Error::io(&target, error);
         let temp = self.out.into_inner().map_err(|error| fail(error.into_error()))?;
@@ -153,9 +154,9 @@ mod tests {
 
     #[test]
     fn a_device_a_directory_and_a_missing_parent_are_refused() {
-        let code = |path: &str| AtomicFile::create(path.as_ref()).err().map(|error| error.code());
-        assert_eq!(code("/dev/null"), Some("file.not_regular"));
-        assert_eq!(code("/"), Some("io.is_directory"));
-        assert_eq!(code("/no/such/directory/out.csv"), Some("io.not_found"));
+        let code = |path: &str| AtomicFile::create(path.as_ref()).err().map(|error| error.code().to_owned());
+        assert_eq!(code("/dev/null"), Some("file.not_regular".to_owned()));
+        assert_eq!(code("/"), Some("io.is_directory".to_owned()));
+        assert_eq!(code("/no/such/directory/out.csv"), Some("io.not_found".to_owned()));
     }
 }

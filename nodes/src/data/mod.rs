@@ -13,6 +13,7 @@ mod list;
 mod stream;
 mod text;
 
+pub use atomic::AtomicFile;
 pub use files::WorkDir;
 use kailash_core::{Registry, Result};
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use kailash_core::{Error, Map, Result, Value, node::Inputs};
 use reqwest::{
     Method, Url,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
 };
 
 use super::request::{BODY, HEADERS, JSON_DATA, METHOD, PARAMS, URL};
@@ -105,6 +105,10 @@ fn header_map(given: &Map) -> Result<HeaderMap> {
         let Some(text) = scalar(value, wrong)? else { continue };
         let header = HeaderName::try_from(name.as_str())
             .map_err(|_| Error::invalid("http.header", format!("`{name}` is not the name of a header")))?;
+        if [CONTENT_LENGTH, TRANSFER_ENCODING, HOST].contains(&header) {
+            let message = format!("header `{name}` follows from the request and cannot be given");
+            return Err(Error::invalid("http.header", message));
+        }
         let value = HeaderValue::try_from(text.as_str()).map_err(|_| {
             Error::invalid("http.header", format!("header `{name}` has signs that no header can carry"))
         })?;
@@ -122,7 +126,7 @@ fn scalar(value: &Value, wrong: impl Fn() -> Error) -> Result<Option<String>> {
         other => {
             let wrong = wrong();
             let message = format!("{} wants text or a number, not {}", wrong.message(), other.kind());
-            Err(Error::invalid(wrong.code(), message))
+            Err(Error::new(wrong.kind(), wrong.code().to_owned(), message))
         }
     }
 }

@@ -219,7 +219,11 @@ fn a_request_is_effectful_unless_it_is_said_to_be_idempotent() {
     let mut registry = Registry::new();
     register(&mut registry).unwrap();
     let configure = |config: Value| {
-        registry.get("HTTPRequestNode").unwrap().configure(config.as_map().unwrap(), &registry, 0)
+        registry.get("HTTPRequestNode").unwrap().configure(
+            config.as_map().unwrap(),
+            &registry,
+            &kailash_core::validate::Nesting::default(),
+        )
     };
     assert_eq!(configure(value!({"url": "http://a"})).unwrap().effect, Effect::Effectful);
     assert_eq!(configure(value!({"idempotent": true})).unwrap().effect, Effect::Idempotent);
@@ -228,4 +232,15 @@ fn a_request_is_effectful_unless_it_is_said_to_be_idempotent() {
             .unwrap_err();
     let codes: Vec<&str> = issues.iter().map(|issue| issue.code.as_str()).collect();
     assert_eq!(codes, ["config.seconds", "http.tls", "http.auth", "http.method"]);
+}
+
+#[tokio::test]
+async fn headers_that_follow_from_the_request_are_refused() {
+    for name in ["Content-Length", "transfer-encoding", "HOST"] {
+        let given = Value::from(Map::from_iter([
+            ("url".into(), value!("http://127.0.0.1:9")),
+            ("headers".into(), Map::from_iter([(name.into(), value!("5"))]).into()),
+        ]));
+        assert_eq!(run(value!({}), given).await.unwrap_err().code(), "http.header", "{name}");
+    }
 }

@@ -109,7 +109,7 @@ impl NodeType for ConvergenceChecker {
 
     fn build(&self, _: &BuildContext<'_>) -> Result<Body> {
         let expression = self.compiled.clone();
-        Ok(Body::inline(move |inputs: Inputs, _| {
+        Ok(Body::compute(move |inputs: Inputs, _| {
             let mut turn = Turn::read(&inputs)?;
             let (converged, reason) = turn.check(expression.as_deref())?;
             let keep = turn.stability_window.max(turn.improvement_window);

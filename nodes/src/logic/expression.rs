@@ -44,7 +44,7 @@ impl NodeType for Expression {
             None => Arc::new(Expr::compile(&self.expression)?),
         };
         let names: Arc<[Text]> = cx.inputs.into();
-        let body = Body::inline(move |inputs: Inputs, _| {
+        let body = Body::compute(move |inputs: Inputs, _| {
             Ok(Outputs::one(expression.eval(&variables::of(&names, &inputs))?).into())
         });
         Ok(body.with_lift(Lift::PerItem))

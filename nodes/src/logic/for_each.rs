@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    inner::{self, Mapped, Rest},
+    inner::{self, Inside, Mapped, Rest},
     mapping::{InputEnds, OutputEnd},
 };
 
@@ -62,6 +62,7 @@ impl NodeType for ForEach {
             "Runs a workflow once for each item of a list and collects what it gives.",
         )
         .inputs([Input::required("items", Kind::List, "The items.")])
+        .config_ports()
         .outputs([Output::new(
             "results",
             Kind::List,
@@ -82,19 +83,20 @@ impl NodeType for ForEach {
             shared.map(|(name, ends)| Mapped { name: name.into(), ends: ends.ends(&document) }).collect();
         let output = self.output.as_ref().map(|output| output.end(&document));
         let fed: Vec<_> = [&item].into_iter().chain(&shared).flat_map(|mapped| mapped.ends.clone()).collect();
-        let Some(workflow) = inner::workflow(document, &fed, setup) else { return Ok(()) };
-        let (_, mut feeds) = inner::input(&workflow, &item, 0, "config.item", setup);
+        let Some(workflow) = inner::workflow(document, &fed, file, setup) else { return Ok(()) };
+        let inside = Inside::new(&workflow);
+        let (_, mut feeds) = inner::input(&inside, &item, 0, "config.item", setup);
         let mut inputs = setup.ports.inputs.to_vec();
         for (outer, mapped) in (1..).zip(&shared) {
             let place = format!("config.input_mapping.{}", mapped.name);
-            let (input, fed) = inner::input(&workflow, mapped, outer, &place, setup);
+            let (input, fed) = inner::input(&inside, mapped, outer, &place, setup);
             inputs.push(input);
             feeds.extend(fed);
         }
-        let exits = inner::exit_outputs(&workflow);
+        let exits = inner::exit_outputs(&inside);
         let output = output.or_else(|| (exits.len() == 1).then(|| exits[0].1.clone()));
         let tap = match output {
-            Some(end) => inner::tap(&workflow, &end, "config.output", setup),
+            Some(end) => inner::tap(&inside, &end, "config.output", setup),
             None => {
                 let known: Vec<String> =
                     exits.iter().map(|(_, (node, name))| format!("{node}.{name}")).collect();
@@ -103,7 +105,7 @@ impl NodeType for ForEach {
                 None
             }
         };
-        inner::check_fed(&workflow, &feeds, setup);
+        inner::check_fed(&inside, &feeds, setup);
         inner::check_names(self.rest.keys(), &inputs, &STATICS, setup);
         let outputs = setup.ports.outputs.clone();
         setup.ports = Ports { inputs: inputs.into(), outputs, open_inputs: false };
@@ -121,14 +123,14 @@ impl NodeType for ForEach {
 
 #[cfg(test)]
 mod tests {
-    use kailash_core::{NodeConfig, Registry, Services, Text, node::Whole, value};
+    use kailash_core::{NodeConfig, Registry, Services, Text, node::Whole, validate::Nesting, value};
 
     use super::*;
 
     fn configure(config: &Value) -> Result<NodeConfig, Vec<Issue>> {
         let mut registry = Registry::new();
         crate::logic::register(&mut registry).unwrap();
-        registry.get("ForEach").unwrap().configure(config.as_map().unwrap(), &registry, 0)
+        registry.get("ForEach").unwrap().configure(config.as_map().unwrap(), &registry, &Nesting::default())
     }
 
     fn twice() -> Value {

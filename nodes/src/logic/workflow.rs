@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    inner::{self, Mapped, Rest},
+    inner::{self, Inside, Mapped, Rest},
     mapping::{InputEnds, OutputEnd},
 };
 
@@ -49,6 +49,7 @@ impl NodeType for Workflow {
     fn spec() -> Spec {
         Spec::new("Workflow", "logic", "Runs a workflow as one node of another workflow.")
             .outputs([results_output()])
+            .config_ports()
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
@@ -61,21 +62,22 @@ impl NodeType for Workflow {
             mapping.iter().map(|(name, end)| (name.into(), end.end(&document))).collect::<Vec<_>>()
         });
         let fed: Vec<_> = mapped.iter().flat_map(|mapped| mapped.ends.clone()).collect();
-        let Some(workflow) = inner::workflow(document, &fed, setup) else { return Ok(()) };
+        let Some(workflow) = inner::workflow(document, &fed, file, setup) else { return Ok(()) };
+        let inside = Inside::new(&workflow);
         if self.input_mapping.is_none() {
-            mapped = inner::all_inputs(&workflow);
+            mapped = inner::all_inputs(&inside);
         }
         let (mut inputs, mut feeds) = (Vec::with_capacity(mapped.len()), Vec::with_capacity(mapped.len()));
         for (outer, mapped) in mapped.iter().enumerate() {
             let place = format!("config.input_mapping.{}", mapped.name);
-            let (input, fed) = inner::input(&workflow, mapped, outer, &place, setup);
+            let (input, fed) = inner::input(&inside, mapped, outer, &place, setup);
             inputs.push(input);
             feeds.extend(fed);
         }
         let (mut outputs, mut taps) = (Vec::new(), Vec::new());
-        for (name, end) in taken.unwrap_or_else(|| inner::exit_outputs(&workflow)) {
+        for (name, end) in taken.unwrap_or_else(|| inner::exit_outputs(&inside)) {
             let place = format!("config.output_mapping.{name}");
-            if let Some(tap) = inner::tap(&workflow, &end, &place, setup) {
+            if let Some(tap) = inner::tap(&inside, &end, &place, setup) {
                 outputs.push(Output::new(
                     &name,
                     Kind::Any,
@@ -88,7 +90,7 @@ impl NodeType for Workflow {
         if results_at.is_some() {
             outputs.push(results_output());
         }
-        inner::check_fed(&workflow, &feeds, setup);
+        inner::check_fed(&inside, &feeds, setup);
         inner::check_names(self.rest.keys(), &inputs, &STATICS, setup);
         setup.ports = Ports { inputs: inputs.into(), outputs: outputs.into(), open_inputs: false };
         self.scope = Some(Scope { workflow, feeds, taps, repeat: Repeat::Once { results_at } });
@@ -114,7 +116,7 @@ mod tests {
     use kailash_core::{
         NodeConfig, Registry, Services, Text,
         node::{Effect, Whole},
-        validate::Issue,
+        validate::{Issue, Nesting},
         value,
     };
 
@@ -124,7 +126,11 @@ mod tests {
         let mut registry = Registry::new();
         crate::logic::register(&mut registry).unwrap();
         crate::code::register(&mut registry).unwrap();
-        registry.get("WorkflowNode").unwrap().configure(config.as_map().unwrap(), &registry, 0)
+        registry.get("WorkflowNode").unwrap().configure(
+            config.as_map().unwrap(),
+            &registry,
+            &Nesting::default(),
+        )
     }
 
     fn scope(node: &NodeConfig) -> Scope {

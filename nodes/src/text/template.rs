@@ -1,6 +1,9 @@
 //! Fills a Jinja2 template with the node's inputs.
 
-use std::sync::Arc;
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use kailash_core::{
     Error, ErrorKind, Kind, Result, Retry, Text, Value, expr,
@@ -12,6 +15,10 @@ use serde::Deserialize;
 
 use crate::logic::variables;
 
+/// The longest template, in bytes.
+const MAX_SOURCE: usize = 1 << 20;
+/// How many operators the tags of a template may have together.
+const MAX_OPERATORS: usize = 3000;
 /// Instructions that filling a template once may take.
 const FUEL: u64 = 1_000_000;
 /// The name of the one template in its environment.
@@ -30,9 +37,16 @@ pub struct Template {
 
 impl Template {
     fn compile(&self) -> Result<Environment<'static>> {
+        if self.template.len() > MAX_SOURCE {
+            let message = format!("the template has {} bytes, {MAX_SOURCE} are allowed", self.template.len());
+            let error = Error::new(ErrorKind::Limit, "template.length", message).with_retry(Retry::Never);
+            return Err(error.at("template"));
+        }
+        expr::check_operators(&tags(&self.template), MAX_OPERATORS).map_err(|error| error.at("template"))?;
         let mut environment = Environment::new();
         environment.set_fuel(Some(FUEL));
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        expr::confine(&mut environment);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.add_template_owned(NAME, self.template.clone()).map_err(|error| {
             let detail = error.detail().unwrap_or("not a template");
@@ -70,10 +84,44 @@ impl NodeType for Template {
         let body = Body::compute(move |inputs: Inputs, _| {
             let variables = expr::to_jinja(&Value::from(variables::of(&names, &inputs)));
             let template = environment.get_template(NAME).map_err(|error| failure(&error))?;
-            let text = template.render(variables).map_err(|error| failure(&error))?;
+            let mut text = Bounded(Vec::new());
+            template.render_captured_to(variables, &mut text).map_err(|error| failure(&error))?;
+            let text = String::from_utf8(text.0).map_err(|_| Error::internal("a template gave no text"))?;
             Ok(Outputs::one(text).into())
         });
         Ok(body.with_lift(Lift::PerItem))
+    }
+}
+
+/// What stands in the tags of a template, `{{ this }}` and `{% this %}`: from each opening to the last closing before
+/// the next.
+fn tags(template: &str) -> String {
+    let opened = |pair: &[u8]| pair == b"{{" || pair == b"{%";
+    let pairs = template.as_bytes().windows(2).enumerate();
+    let mut openings: Vec<usize> = pairs.filter(|(_, pair)| opened(pair)).map(|(at, _)| at).collect();
+    openings.push(template.len());
+    let tag = |ends: &[usize]| {
+        let text = &template[ends[0]..ends[1]];
+        let closing = ["}}", "%}"].into_iter().filter_map(|closing| text.rfind(closing)).max();
+        text[..closing.unwrap_or(text.len())].to_owned()
+    };
+    openings.windows(2).map(tag).collect::<Vec<_>>().join(" ")
+}
+
+/// Text that may not grow beyond [`expr::MAX_TEXT`].
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > expr::MAX_TEXT {
+            return Err(io::Error::other(format!("the text would have more than {} bytes", expr::MAX_TEXT)));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -100,7 +100,8 @@ fn kind(property: &Json) -> String {
     }
     let choices = ["anyOf", "oneOf"].iter().find_map(|key| property[key].as_array());
     let mut kinds: Vec<String> =
-        choices.into_iter().flatten().map(kind).filter(|kind| kind != "null" && !kind.is_empty()).collect();
+        choices.into_iter().flatten().filter(|choice| choice["type"] != "null").map(kind).collect();
+    kinds.retain(|kind| !kind.is_empty());
     kinds.dedup();
     if kinds.is_empty() { "any".to_owned() } else { kinds.join(" | ") }
 }
@@ -116,7 +117,7 @@ mod tests {
         assert_eq!(kind(&json!({"type": "string"})), "text");
         assert_eq!(kind(&json!({"type": ["integer", "null"]})), "int");
         assert_eq!(kind(&json!({"anyOf": [{"enum": ["a", "b"]}, {"type": "null"}]})), "a | b");
-        assert_eq!(kind(&json!({"oneOf": [{"const": "x"}, {"const": "y"}]})), "x | y");
+        assert_eq!(kind(&json!({"oneOf": [{"const": "x"}, {"const": "null"}]})), "x | null");
         assert_eq!(kind(&json!({})), "any");
     }
 }

@@ -26,7 +26,7 @@ use kailash_runtime::{RunError, RunHandle, Runtime, Settings, by_name};
 use self::listen::Listener;
 use super::{
     answer,
-    entry::REFUSED,
+    entry::{REFUSED, decided},
     load, params,
     refusal::Refusal,
     source::Source,
@@ -95,6 +95,9 @@ enum OnFailure {
     Continue,
 }
 
+/// How long what was given up may take to clean up after itself.
+const GRACE: Duration = Duration::from_secs(1);
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
@@ -112,11 +115,9 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         },
         Err(refusal) => refusal,
     };
-    if args.json {
-        answer::refused(&refused)?;
-    }
-    refused.print()?;
-    Ok(ExitCode::from(REFUSED))
+    let answered = if args.json { answer::refused(&refused) } else { Ok(()) };
+    let printed = answered.and_then(|()| Ok(refused.print()?));
+    decided(printed, ExitCode::from(REFUSED))
 }
 
 struct Prepared {
@@ -125,7 +126,7 @@ struct Prepared {
     params: Params,
 }
 
-/// Everything that is read from where the user stands, before `--dir` moves away from there.
+/// Reads files from where the user stands, then goes to `--dir`, where the paths in the document begin.
 fn prepare(args: &Args) -> Result<Prepared, Refusal> {
     let (source, mut document) = load::document(&args.file)?;
     if let Some(policy) = args.on_failure {
@@ -138,14 +139,15 @@ fn prepare(args: &Args) -> Result<Prepared, Refusal> {
     if args.timeout.is_some() {
         document.timeout_ms = None;
     }
-    let (source, workflow) = load::workflow(source, document)?;
-    let params = args.params.read(&workflow)?;
+    let params = args.params.files()?;
     if let Some(dir) = &args.dir {
         std::env::set_current_dir(dir).map_err(|error| {
             let message = format!("cannot go to `{}`: {error}", dir.display());
             Refusal::of(Issue::error("cli.dir", message).hint("name an existing folder"))
         })?;
     }
+    let (source, workflow) = load::workflow(source, document)?;
+    let params = params.of(&workflow)?;
     Ok(Prepared { source, workflow, params })
 }
 
@@ -166,37 +168,42 @@ fn run(args: &Args, prepared: Prepared) -> Result<Result<ExitCode, Refusal>> {
             listener.end()?;
             return Ok(Err(match refusal {
                 RunError::Refused(issues) => Refusal::in_source(source, issues),
-                RunError::Unfinished(_) => Refusal::of(Issue::error("internal", refusal.to_string())),
+                _ => Refusal::of(Issue::error("internal", refusal.to_string())),
             }));
         }
     };
     signals.cancel_with(handle.canceller());
-    if !args.quiet {
+    if !args.quiet && !args.events {
         warn(&workflow)?;
     }
     let outcome = executor.block_on(handle.into_future());
     let took = started.elapsed();
-    executor.shutdown_background();
     let durations = listener.end()?;
-    match (outcome, args.json) {
-        (Err(RunError::Refused(issues)), _) => Ok(Err(Refusal::in_source(source, issues))),
-        (Ok((results, id)), true) => {
-            told_of_lost(answer::completed(id, &results, took)?)?;
-            Ok(Ok(ExitCode::SUCCESS))
-        }
+    let quiet = args.quiet || args.events;
+    let (printed, code) = match (outcome, args.json) {
+        (Err(RunError::Refused(issues)), _) => return Ok(Err(Refusal::in_source(source, issues))),
+        (Err(RunError::Lost { error, .. }), _) => return Err(error.into()),
+        (Ok((results, id)), true) => (
+            answer::completed(id, &results, took).and_then(|lost| told_of_lost(lost, quiet)),
+            ExitCode::SUCCESS,
+        ),
         (Err(RunError::Unfinished(unfinished)), true) => {
-            told_of_lost(answer::unfinished(&unfinished, took)?)?;
-            Ok(Ok(ExitCode::FAILURE))
+            let printed = answer::unfinished(&unfinished, took).and_then(|lost| told_of_lost(lost, quiet));
+            (printed, ExitCode::FAILURE)
         }
         (Ok((results, _)), false) => {
-            summary::completed(&workflow, &results, &durations, took)?;
-            Ok(Ok(ExitCode::SUCCESS))
+            let printed = summary::completed(&workflow, &results, &durations, took);
+            (printed.map_err(Into::into), ExitCode::SUCCESS)
         }
         (Err(RunError::Unfinished(unfinished)), false) => {
-            summary::unfinished(&workflow, &unfinished, &durations, took)?;
-            Ok(Ok(ExitCode::FAILURE))
+            let printed = summary::unfinished(&workflow, &unfinished, &durations, took);
+            (printed.map_err(Into::into), ExitCode::FAILURE)
         }
-    }
+    };
+    let answered = decided(printed, code);
+    // Writers that were given up remove their half-written files.
+    executor.shutdown_timeout(GRACE);
+    Ok(Ok(answered?))
 }
 
 fn begin(
@@ -230,8 +237,8 @@ fn warn(workflow: &Workflow) -> std::io::Result<()> {
     Ok(())
 }
 
-fn told_of_lost(lost: usize) -> std::io::Result<()> {
-    if lost > 0 {
+fn told_of_lost(lost: usize, quiet: bool) -> Result<()> {
+    if lost > 0 && !quiet {
         let what = if lost == 1 { "number that is" } else { "numbers that are" };
         let head = Paint::stderr().yellow("warning");
         writeln!(

@@ -129,7 +129,12 @@ mod tests {
         registry.register::<TextWriter>().unwrap();
         let effect = |append: bool| {
             let config = Map::from_iter([("append".into(), append.into())]);
-            registry.get("TextWriter").unwrap().configure(&config, &registry, 0).unwrap().effect
+            registry
+                .get("TextWriter")
+                .unwrap()
+                .configure(&config, &registry, &kailash_core::validate::Nesting::default())
+                .unwrap()
+                .effect
         };
         assert_eq!((effect(false), effect(true)), (Effect::Idempotent, Effect::Effectful));
     }

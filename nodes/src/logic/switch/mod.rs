@@ -164,7 +164,7 @@ impl NodeType for Switch {
     fn build(&self, _: &BuildContext<'_>) -> Result<Body> {
         let (cases, expression) = (self.cases(), self.compiled.clone());
         let passes_result = self.pass_condition_result;
-        let body = Body::inline(move |mut inputs: Inputs, _| {
+        let body = Body::compute(move |mut inputs: Inputs, _| {
             let operator = match inputs.get(OPERATOR).and_then(Value::as_str) {
                 Some(name) => name.parse()?,
                 None => Operator::default(),

@@ -94,7 +94,13 @@ fn issue(config: Value) -> String {
     let mut registry = Registry::new();
     registry.register::<Switch>().unwrap();
     let config: Map = config.into_map().unwrap();
-    registry.get("SwitchNode").unwrap().configure(&config, &registry, 0).unwrap_err()[0].code.to_string()
+    registry
+        .get("SwitchNode")
+        .unwrap()
+        .configure(&config, &registry, &kailash_core::validate::Nesting::default())
+        .unwrap_err()[0]
+        .code
+        .to_string()
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! The language is that of Jinja2 expressions as minijinja implements it: `error < 0.01 and iteration > 2`.
 
+mod limits;
+
 use std::{
     fmt,
     sync::{Arc, LazyLock},
@@ -12,11 +14,15 @@ use minijinja::{
     value::{Enumerator, Object, ObjectRepr, Value as Jinja, ValueKind},
 };
 
-use crate::{Error, ErrorKind, Map, Result, Text, Value};
+pub use self::limits::confine;
+use crate::{Error, ErrorKind, MAX_DEPTH, Map, Result, Text, Value};
 
 /// Instructions that one evaluation may take. Work inside a filter (sorting a list) counts as one: it is bounded by the
-/// data and by [`MAX_SOURCE`].
+/// data, by [`MAX_SOURCE`] and by [`MAX_TEXT`].
 pub const FUEL: u64 = 100_000;
+
+/// The longest text that one filter may make, in bytes.
+pub const MAX_TEXT: usize = 16 << 20;
 
 /// The length that a source may have, in bytes.
 pub const MAX_SOURCE: usize = 4096;
@@ -25,8 +31,25 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    confine(&mut environment);
     environment
 });
+
+/// How many operators one expression may have.
+pub const MAX_OPERATORS: usize = 500;
+
+/// Refuses a source with more than `most` operators: a parser may go one level deeper for each.
+///
+/// # Errors
+/// Kind `Limit`, code `expression.operators`.
+pub fn check_operators(source: &str, most: usize) -> Result<()> {
+    let count = limits::operators(source);
+    if count <= most {
+        return Ok(());
+    }
+    let message = format!("there are {count} operators, {most} are allowed");
+    Err(Error::new(ErrorKind::Limit, "expression.operators", message).with_retry(crate::Retry::Never))
+}
 
 /// A compiled expression.
 pub struct Expr {
@@ -38,7 +61,8 @@ impl Expr {
     /// Compiles `source`.
     ///
     /// # Errors
-    /// Kind `Invalid`, code `expression.syntax`; kind `Limit`, code `expression.length`, beyond [`MAX_SOURCE`].
+    /// Kind `Invalid`, code `expression.syntax`; kind `Limit`, code `expression.length`, beyond
+    /// [`MAX_SOURCE`], or `expression.operators`, beyond [`MAX_OPERATORS`].
     pub fn compile(source: &str) -> Result<Self> {
         if source.len() > MAX_SOURCE {
             let message = format!("the expression has {} bytes, {MAX_SOURCE} are allowed", source.len());
@@ -46,6 +70,7 @@ impl Expr {
                 Error::new(ErrorKind::Limit, "expression.length", message).with_retry(crate::Retry::Never)
             );
         }
+        check_operators(source, MAX_OPERATORS)?;
         let compiled = ENVIRONMENT.compile_expression_owned(source.to_owned()).map_err(|error| {
             let detail = error.detail().unwrap_or("not an expression").to_owned();
             Error::invalid("expression.syntax", format!("`{source}`: {detail}"))
@@ -67,10 +92,16 @@ impl Expr {
     pub fn eval(&self, variables: &Map) -> Result<Value> {
         let variables = Jinja::from_object(MapView(Arc::new(variables.clone())));
         let result = self.compiled.eval(variables).map_err(|error| self.error(&error))?;
-        from_jinja(&result).ok_or_else(|| {
+        let value = from_jinja(&result).ok_or_else(|| {
             Error::invalid("expression.eval", format!("`{}` has no value", self.source))
                 .with_hint("is every name in it spelled right?")
-        })
+        })?;
+        // What holds what was there may be deeper than anything that was: turn after turn in a cycle, without end.
+        if value.is_deeper(MAX_DEPTH) {
+            let message = format!("`{}` is nested more than {MAX_DEPTH} levels deep", self.source);
+            return Err(Error::new(ErrorKind::Limit, "value.depth", message).with_retry(crate::Retry::Never));
+        }
+        Ok(value)
     }
 
     /// Whether the expression holds: true, non-zero, non-empty.
@@ -227,8 +258,8 @@ mod tests {
         let variables = map(value!({"xs": (Value::list(vec![value!(1); 10_000]))}));
         let source = "1 if 7 in xs else ".repeat(3) + "xs|map('string')|list|length";
         assert!(Expr::compile(&source).unwrap().eval(&variables).is_ok());
-        let spent = "1+".repeat(MAX_SOURCE / 2 - 1) + "1";
-        assert_eq!(Expr::compile(&spent).unwrap().eval(&Map::new()).unwrap(), value!(2048));
+        let many = "1+".repeat(MAX_OPERATORS) + "1";
+        assert_eq!(Expr::compile(&many).unwrap().eval(&Map::new()).unwrap(), value!(501));
         assert_eq!(Expr::compile(&"1+".repeat(MAX_SOURCE)).unwrap_err().code(), "expression.length");
     }
 
