@@ -8,7 +8,7 @@ use minijinja::{
 use super::MAX_TEXT;
 
 /// Bounds what multiplies in `environment`: `replace`, `join` and `indent` make [`MAX_TEXT`] bytes at most, `range` makes
-/// [`MAX_RANGE`] numbers; `batch`, `format`, `pprint` and `slice`, whose numbers may be anything, are not there.
+/// 10,000 numbers; `batch`, `format`, `pprint` and `slice`, whose numbers may be anything, are not there.
 pub fn confine(environment: &mut Environment<'_>) {
     environment.add_filter("replace", replace);
     environment.add_filter("join", join);
