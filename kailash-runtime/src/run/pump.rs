@@ -1,6 +1,9 @@
 //! What runs under the lock of a run, on the driver or on a pool thread.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::stream::FuturesUnordered;
 use kailash_core::{
@@ -21,8 +24,8 @@ use crate::{
     schedule::{Ready, Schedule},
 };
 
-/// Compute units after which a pool thread lets other runs have their turn.
-const TURNS: u32 = 64;
+/// How long a pool thread works for one run before others have their turn.
+const SHARE: Duration = Duration::from_millis(50);
 
 impl Run {
     /// Runs what is ready and may run here, sorts the rest, and says whether the budget ran out before the work.
@@ -136,7 +139,7 @@ impl Run {
     fn help(self: Arc<Self>) {
         let mut cx = self.context();
         let mut done: Option<(UnitKey, Result<Outcome>)> = None;
-        let mut turns = 0_u32;
+        let until = self.shared.clock.monotonic().after(SHARE);
         loop {
             let mut lock = self.lock();
             let state = &mut *lock;
@@ -148,8 +151,8 @@ impl Run {
                 state.compute.clear();
                 state.futures.clear();
             }
-            turns += 1;
-            let next = if turns > TURNS { None } else { state.compute.pop_front() };
+            let over = self.shared.clock.monotonic() >= until;
+            let next = if over { None } else { state.compute.pop_front() };
             let Some(ready) = next else {
                 // The driver calls the next one, behind those that wait for a thread.
                 state.helpers -= 1;

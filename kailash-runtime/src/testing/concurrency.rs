@@ -1,8 +1,17 @@
 //! What runs beside what.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use kailash_core::{Value, value, workflow::Params};
+use kailash_core::{
+    Value, value,
+    workflow::{CycleDraft, Params},
+};
 use tokio::sync::Barrier;
 
 use super::{
@@ -113,4 +122,37 @@ pub(super) async fn every_node_runs_once_in_a_wide_and_deep_workflow(make: Make)
         assert_eq!(calls.get(), width * depth, "{flavour:?}");
         assert_eq!(*out(&results, "n19_7"), value!((1 << 20) - 1), "{flavour:?}");
     }
+}
+
+pub(super) async fn a_run_that_computes_without_end_leaves_room_for_another(make: Make) {
+    let mut lab = Lab::new(&make);
+    let (stop, turns) = (Arc::new(AtomicBool::new(false)), Counter::default());
+    for lane in 0..4 {
+        let id = format!("lane{lane}");
+        let (stopped, turned) = (Arc::clone(&stop), turns.clone());
+        let turn = Node::compute(move |inputs, _| {
+            turned.hit();
+            let until = Instant::now() + Duration::from_millis(1);
+            while Instant::now() < until {
+                std::hint::spin_loop();
+            }
+            one(inputs.bool(0)? != Some(true) || stopped.load(Ordering::Acquire))
+        });
+        lab.node(&id, turn.takes(&["long", "x"]));
+        lab.back(&format!("{id}.out"), &format!("{id}.x"), CycleDraft::new(u32::MAX).until("out"));
+    }
+    let (runtime, workflow) = lab.ready();
+    let mut params = Params::new();
+    params.set_everywhere("long", true);
+    let long = runtime.start(&workflow, params).expect("it begins");
+    while turns.get() < 16 {
+        tokio::task::yield_now().await;
+    }
+    let began = Instant::now();
+    runtime.execute_async(&workflow, Params::new()).await.expect("the short run completes");
+    let took = began.elapsed();
+    println!("beside a run without end a short one took {took:?}");
+    stop.store(true, Ordering::Release);
+    long.await.expect("the long run completes");
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }

@@ -244,6 +244,7 @@ suite! {
         a_run_cancelled_before_it_began_runs_nothing,
     }
     concurrency {
+        a_run_that_computes_without_end_leaves_room_for_another,
         independent_async_nodes_run_at_the_same_time,
         no_more_async_nodes_than_allowed_are_under_way,
         limits_that_allow_nothing_are_refused,
