@@ -5,6 +5,7 @@
 //!                     shared by runs     one for each run
 //! ```
 
+mod journal;
 mod plan;
 mod run;
 mod runtime;
@@ -12,6 +13,7 @@ mod schedule;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use journal::{End, Journal, Past};
 pub use plan::Plan;
 pub use run::{
     Events, Hook, Keep, NodeError, NodeStatus, Outcome, Results, RunError, RunHandle, Settings, Unfinished,

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use kailash_core::{Error, Result, Services, Workflow, node::BoxFuture, validate::Issues, workflow::Params};
 
 use crate::{
+    journal::Past,
     plan::Plan,
-    run::{Compute, Engine, Outcome, RunError, RunHandle, Settings, execute, execute_blocking, start},
+    run::{
+        Compute, Engine, Outcome, RunError, RunHandle, Settings, execute, execute_blocking, resume, start,
+    },
 };
 
 /// What every runtime offers.
@@ -25,6 +28,13 @@ pub trait Runtime: Send + Sync {
     /// # Errors
     /// What keeps the run from beginning.
     fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError>;
+
+    /// Goes on with a run that its journal knows, as a task of the tokio executor around. `workflow` is made of the
+    /// document in the journal. What was answered is not run again; what was not is, with the same idempotency keys.
+    ///
+    /// # Errors
+    /// A run that has ended (code `run.ended`), a runtime without a journal, and what keeps any run from beginning.
+    fn resume(&self, workflow: &Workflow, past: Past) -> Result<RunHandle, RunError>;
 
     /// Checks whether `workflow` could run with `params` here, without running it.
     ///
@@ -93,6 +103,10 @@ macro_rules! runtime {
 
             fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError> {
                 start(&self.0, workflow, &params)
+            }
+
+            fn resume(&self, workflow: &Workflow, past: Past) -> Result<RunHandle, RunError> {
+                resume(&self.0, workflow, past)
             }
 
             fn check(&self, workflow: &Workflow, params: &Params) -> Result<(), RunError> {

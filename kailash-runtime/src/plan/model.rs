@@ -6,7 +6,7 @@ use kailash_core::{
     Kind, Path, Text, Value, Workflow,
     exec::NodeOptions,
     expr::Expr,
-    node::{Lift, OnItemError, Run, RunAsync, Streaming},
+    node::{Effect, Lift, OnItemError, Run, RunAsync, Streaming},
 };
 
 use super::bind::Extra;
@@ -72,6 +72,10 @@ pub(crate) struct Unit {
     /// Whether each input has at most one connection, without a path, from a node of the same pass: nothing to decide.
     pub(crate) plain: bool,
     pub(crate) options: Option<Box<NodeOptions>>,
+    /// What running it does to the world.
+    pub(crate) effect: Effect,
+    /// Whether whoever it acts on remembers idempotency keys.
+    pub(crate) keyed: bool,
 }
 
 /// What a unit does.

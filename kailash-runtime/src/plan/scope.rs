@@ -7,7 +7,7 @@ use std::{
 
 use kailash_core::{
     Error, Result, Text, Workflow,
-    node::{Body, Whole},
+    node::{Body, Effect, Whole},
     workflow::{Edge, Node},
 };
 
@@ -121,6 +121,7 @@ impl Compiler<'_> {
         let member_start = position(building.plan.members.len());
         let slot_start = building.plan.slots;
         let (mut open, mut options) = (false, None);
+        let (effect, keyed) = effects(source.workflow, group.nodes());
         let work = match group {
             Group::Single(node) => {
                 let described = &source.workflow.nodes()[*node];
@@ -171,6 +172,8 @@ impl Compiler<'_> {
             open,
             plain: false,
             options,
+            effect,
+            keyed,
         });
         Ok(())
     }
@@ -236,6 +239,15 @@ impl Compiler<'_> {
         self.scopes[scope as usize] = plan;
         Ok(Work::Cycle(Box::new(CyclePlan { scope, max_iterations, checks, names, back_from, back_slots })))
     }
+}
+
+/// The strongest effect of some nodes that are run as one, and whether all that act honour idempotency keys.
+fn effects(workflow: &Workflow, nodes: &[usize]) -> (Effect, bool) {
+    let nodes = || nodes.iter().map(|node| &workflow.nodes()[*node]);
+    let has = |effect| nodes().any(|node| node.config.effect == effect);
+    let effect = [Effect::Effectful, Effect::Idempotent].into_iter().find(|effect| has(*effect));
+    let mut acting = nodes().filter(|node| node.config.effect == Effect::Effectful);
+    (effect.unwrap_or_default(), acting.all(|node| node.registered.spec().honours_key))
 }
 
 /// Adds the inputs of `node` with the connections into each: one handed in first, then those in `entering`.

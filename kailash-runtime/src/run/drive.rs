@@ -17,7 +17,7 @@ use std::{
 
 use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
 use kailash_core::{
-    Result, Text,
+    Error, Result, Text,
     exec::Monotonic,
     node::{BoxFuture, Context, Inputs, Outcome, RunAsync, RunScope, UnitKey},
 };
@@ -32,6 +32,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    journal::Scribe,
     plan::{Unit, Work},
     schedule::{Failure, Ready, Schedule},
 };
@@ -45,8 +46,10 @@ pub(crate) struct Run {
     pub(crate) shared: Arc<Shared>,
     pub(crate) deadline: Option<Monotonic>,
     state: Mutex<State>,
-    /// Told by pool threads when the driver has something to do.
+    /// Told when the driver has something to do.
     pub(super) wake: Notify,
+    /// Told when the journal has something to write.
+    pub(super) ink: Notify,
 }
 
 pub(super) struct State {
@@ -61,6 +64,10 @@ pub(super) struct State {
     pub(super) blamed: HashMap<UnitKey, Text>,
     /// When nested workflows began; kept only while somebody listens.
     pub(super) opened: HashMap<UnitKey, Monotonic>,
+    /// What the journal is still to be told, if there is one.
+    pub(super) scribe: Option<Scribe>,
+    /// Why the journal takes nothing more.
+    pub(super) broken: Option<Error>,
 }
 
 /// What a turn under the lock left to do.
@@ -68,6 +75,8 @@ struct Turn {
     /// Whether more is ready than was run.
     busy: bool,
     done: bool,
+    /// Why the journal takes nothing more.
+    broken: Option<Error>,
 }
 
 /// Why the driver stopped.
@@ -78,6 +87,8 @@ pub(crate) enum End {
     Cancelled,
     /// The run's time limit passed.
     TimedOut,
+    /// Its journal takes nothing more.
+    Broken(Error),
 }
 
 impl Run {
@@ -86,6 +97,7 @@ impl Run {
         shared: Arc<Shared>,
         schedule: Schedule,
         deadline: Option<Monotonic>,
+        scribe: Option<Scribe>,
     ) -> Self {
         let state = State {
             schedule,
@@ -94,8 +106,10 @@ impl Run {
             helpers: 0,
             blamed: HashMap::new(),
             opened: HashMap::new(),
+            scribe,
+            broken: None,
         };
-        Self { engine, shared, deadline, state: Mutex::new(state), wake: Notify::new() }
+        Self { engine, shared, deadline, state: Mutex::new(state), wake: Notify::new(), ink: Notify::new() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -149,7 +163,10 @@ impl Run {
             if self.deadline.is_some_and(|at| self.shared.clock.monotonic() >= at) {
                 return self.stopped(End::TimedOut);
             }
-            let Turn { busy, done } = self.turn(&mut landed, &mut starting, &mut flying, &mut cx);
+            let Turn { busy, done, broken } = self.turn(&mut landed, &mut starting, &mut flying, &mut cx);
+            if let Some(error) = broken {
+                return self.stopped(End::Broken(error));
+            }
             if done {
                 return End::Through;
             }
@@ -189,7 +206,7 @@ impl Run {
         let mut lock = self.lock();
         let state = &mut *lock;
         for (unit, outcome) in landed.drain(..) {
-            self.settle(&mut state.schedule, unit, outcome);
+            self.settle(state, unit, outcome);
         }
         let mut busy = self.pump(state, cx, Some(flying));
         if !state.schedule.is_done() {
@@ -198,7 +215,7 @@ impl Run {
             starting.extend(state.futures.drain(..count));
             busy |= !self.call_helpers(state);
         }
-        Turn { busy, done: state.schedule.is_done() }
+        Turn { busy, done: state.schedule.is_done(), broken: state.broken.take() }
     }
 
     fn stopped(&self, end: End) -> End {

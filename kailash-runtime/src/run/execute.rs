@@ -8,21 +8,29 @@ use std::{
 };
 
 use kailash_core::{
-    Error, ErrorKind, RunId, RunStatus, Workflow, event::What, exec::Monotonic, workflow::Params,
+    Error, ErrorKind, Map, RunId, RunStatus, Workflow,
+    event::What,
+    exec::Monotonic,
+    format::write,
+    workflow::{Dialect, Params},
 };
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 use super::{
-    End, Engine, Events, Keep, Results, Run, RunError, Unfinished, events::EventHub, shared::Shared,
+    End, Engine, Events, Keep, Results, Run, RunError, Settings, Unfinished, events::EventHub, shared::Shared,
 };
-use crate::{plan::Plan, schedule::Schedule};
+use crate::{
+    journal::{FORMAT, Past, Payload, Record, Scribe},
+    plan::Plan,
+    schedule::Schedule,
+};
 
 /// How a run ended: its results and id, or what went wrong.
 pub type Outcome = Result<(Results, RunId), RunError>;
 
 /// Runs a workflow on the task that awaits this.
 pub(crate) async fn execute(engine: &Arc<Engine>, workflow: &Workflow, params: Params) -> Outcome {
-    let (run, _) = prepare(engine, workflow, &params, false)?;
+    let (run, _) = prepare(engine, workflow, &params, false, None)?;
     conclude(&run).await
 }
 
@@ -56,7 +64,24 @@ pub(crate) fn start(
     workflow: &Workflow,
     params: &Params,
 ) -> Result<RunHandle, RunError> {
-    let (run, events) = prepare(engine, workflow, params, true)?;
+    launched(prepare(engine, workflow, params, true, None)?)
+}
+
+/// Goes on with a run from its journal, as a task of the executor around.
+pub(crate) fn resume(engine: &Arc<Engine>, workflow: &Workflow, past: Past) -> Result<RunHandle, RunError> {
+    if engine.settings.journal.is_none() {
+        return Err(Error::invalid("journal.none", "this runtime keeps no journal to go on with").into());
+    }
+    if past.end().is_some() {
+        let message = format!("run {} has ended", past.run());
+        return Err(Error::new(ErrorKind::Conflict, "run.ended", message).into());
+    }
+    let (run, length) = (past.run(), past.length);
+    let (params, units) = past.into_parts();
+    launched(prepare(engine, workflow, &params, true, Some((run, Scribe::resume(units, length))))?)
+}
+
+fn launched((run, events): (Arc<Run>, Option<Events>)) -> Result<RunHandle, RunError> {
     let shared = Arc::clone(&run.shared);
     let task = shared.tokio.spawn(async move { conclude(&run).await });
     Ok(RunHandle { shared, events, task })
@@ -67,6 +92,7 @@ fn prepare(
     workflow: &Workflow,
     params: &Params,
     listened: bool,
+    resumed: Option<(RunId, Scribe)>,
 ) -> Result<(Arc<Run>, Option<Events>), RunError> {
     let tokio = Handle::try_current().map_err(|_| {
         Error::invalid("runtime.executor", "a run needs a tokio executor around it")
@@ -75,7 +101,13 @@ fn prepare(
     let plan = engine.plan(workflow)?;
     let bound = plan.bind(params)?;
     let settings = &engine.settings;
-    let id = RunId::generate();
+    let (id, scribe) = match resumed {
+        Some((id, scribe)) => (id, Some(scribe)),
+        None => {
+            let begun = settings.journal.as_ref().map(|_| begun(workflow, params, settings)).transpose()?;
+            (RunId::generate(), begun.map(Scribe::begin))
+        }
+    };
     let heard = listened || !settings.hooks.is_empty();
     let (hub, events) = if heard {
         let (hub, events) = EventHub::new(id, Arc::clone(&settings.clock), settings.hooks.clone(), listened);
@@ -98,7 +130,21 @@ fn prepare(
     let cancelled = AtomicBool::new(false);
     let cancel = Notify::new();
     let shared = Arc::new(Shared { run: id, plan, lineage, cancelled, cancel, clock, events: hub, tokio });
-    Ok((Arc::new(Run::new(Arc::clone(engine), shared, schedule, deadline)), events))
+    Ok((Arc::new(Run::new(Arc::clone(engine), shared, schedule, deadline, scribe)), events))
+}
+
+/// The first record of a run.
+fn begun(workflow: &Workflow, params: &Params, settings: &Settings) -> Result<Record, Error> {
+    let document = write(workflow.document(), Dialect::Own)?;
+    let nodes: Map = params.nodes().map(|(id, inputs)| (id.clone(), inputs.clone().into())).collect();
+    Ok(Record::Begun {
+        format: FORMAT,
+        kailash: env!("CARGO_PKG_VERSION").into(),
+        at: settings.clock.now(),
+        document: Payload::Here(document),
+        nodes: Payload::Here(nodes.into()),
+        everywhere: Payload::Here(params.everywhere().clone().into()),
+    })
 }
 
 async fn conclude(run: &Arc<Run>) -> Outcome {
@@ -108,6 +154,7 @@ async fn conclude(run: &Arc<Run>) -> Outcome {
         let (workflow, nodes) = (shared.plan.workflow.name().clone(), shared.plan.workflow.nodes().len());
         events.emit(None, None, What::RunStarted { workflow, nodes });
     }
+    let journal = run.start_journal();
     let end = run.drive().await;
     let errors = if matches!(end, End::Through) && run.with_schedule(|s| s.failures().is_empty()) {
         Vec::new()
@@ -127,10 +174,16 @@ async fn conclude(run: &Arc<Run>) -> Outcome {
                 Error::new(ErrorKind::Timeout, "run.timeout", "the run took longer than its time limit");
             (RunStatus::Failed, Some(error))
         }
+        End::Broken(error) => (RunStatus::Failed, Some(error)),
         End::Through => match errors.first() {
             Some(first) => (RunStatus::Failed, Some(first.error.clone())),
             None => (RunStatus::Completed, None),
         },
+    };
+    // Written before anybody is told.
+    let (status, error) = match (run.end_journal(journal, status, error.as_ref()).await, error) {
+        (Err(lost), None) => (RunStatus::Failed, Some(lost)),
+        (_, error) => (status, error),
     };
     over.tell(status);
     match error {
@@ -165,6 +218,7 @@ impl Over<'_> {
 impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.run.abandon();
+        self.run.close_journal(None);
         // Told already, unless the run's future was dropped on the way.
         self.tell(RunStatus::Cancelled);
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     plan::{Unit, Work},
-    schedule::{Ready, Schedule},
+    schedule::Ready,
 };
 
 /// How long a pool thread works for one run before others have their turn.
@@ -50,22 +50,23 @@ impl Run {
             }
             let Some(ready) = next else { return false };
             let planned = &plan.scopes[ready.scope as usize].units[ready.unit.node as usize];
+            let Some(ready) = self.admit(state, planned, ready) else { continue };
             match &planned.work {
                 _ if planned.options.is_some() => state.futures.push_back(ready),
-                Work::Inline(run) => self.run_here(&mut state.schedule, planned, &**run, ready, cx),
+                Work::Inline(run) => self.run_here(state, planned, &**run, ready, cx),
                 Work::Future(body) if state.helpers == 0 && self.is_unattended(planned) => {
                     match flying.as_deref_mut() {
                         Some(flying) if flying.len() < self.engine.settings.max_concurrency => {
                             let Ready { unit, inputs, .. } = ready;
                             if let Some(outcome) = self.first_poll(&**body, unit, inputs, flying, cx) {
-                                self.settle(&mut state.schedule, unit, outcome);
+                                self.settle(state, unit, outcome);
                             }
                         }
                         _ => state.futures.push_back(ready),
                     }
                 }
                 Work::Compute(_) if self.deadline.is_some() => state.futures.push_back(ready),
-                Work::Compute(run) if here => self.run_here(&mut state.schedule, planned, &**run, ready, cx),
+                Work::Compute(run) if here => self.run_here(state, planned, &**run, ready, cx),
                 Work::Compute(_) => state.compute.push_back(ready),
                 _ => state.futures.push_back(ready),
             }
@@ -73,16 +74,9 @@ impl Run {
         state.schedule.has_ready()
     }
 
-    fn run_here(
-        &self,
-        schedule: &mut Schedule,
-        planned: &Unit,
-        run: &dyn NodeRun,
-        ready: Ready,
-        cx: &mut Context,
-    ) {
+    fn run_here(&self, state: &mut State, planned: &Unit, run: &dyn NodeRun, ready: Ready, cx: &mut Context) {
         let outcome = self.call(planned, run, &ready.unit, ready.inputs, cx);
-        self.settle(schedule, ready.unit, outcome);
+        self.settle(state, ready.unit, outcome);
     }
 
     fn call(
@@ -106,11 +100,12 @@ impl Run {
         outcome
     }
 
-    pub(super) fn settle(&self, schedule: &mut Schedule, unit: UnitKey, outcome: Result<Outcome>) {
+    pub(super) fn settle(&self, state: &mut State, unit: UnitKey, outcome: Result<Outcome>) {
+        self.note(state, unit, &outcome);
         match outcome {
-            Ok(Outcome::Done(outputs)) => schedule.complete(unit, outputs),
-            Ok(Outcome::Suspend(_)) => schedule.fail(unit, body::no_suspension()),
-            Err(error) => schedule.fail(unit, error),
+            Ok(Outcome::Done(outputs)) => state.schedule.complete(unit, outputs),
+            Ok(Outcome::Suspend(_)) => state.schedule.fail(unit, body::no_suspension()),
+            Err(error) => state.schedule.fail(unit, error),
         }
     }
 
@@ -144,7 +139,7 @@ impl Run {
             let mut lock = self.lock();
             let state = &mut *lock;
             if let Some((unit, outcome)) = done.take() {
-                self.settle(&mut state.schedule, unit, outcome);
+                self.settle(state, unit, outcome);
             }
             let busy = self.pump(state, &mut cx, None);
             if state.schedule.is_done() {

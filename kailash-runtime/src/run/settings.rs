@@ -8,6 +8,7 @@ use kailash_core::{
 };
 
 use super::events::Hook;
+use crate::journal::Journal;
 
 /// Which outputs outlive their last reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Settings {
     pub hooks: Vec<Hook>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where runs keep what they have done, so that they can be resumed after a crash; none keeps nothing.
+    pub journal: Option<Journal>,
 }
 
 impl Default for Settings {
@@ -52,6 +55,7 @@ impl Default for Settings {
             max_stuck: 8,
             hooks: Vec::new(),
             clock: Arc::new(SystemClock::default()),
+            journal: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::{runtime::Handle, sync::Notify};
 
 use super::events::EventHub;
 use crate::{
+    journal::UnitPath,
     plan::{Plan, Unit},
     schedule::Lineage,
 };
@@ -78,6 +79,13 @@ impl Shared {
             }
             _ => vec![unit],
         }
+    }
+}
+
+impl Shared {
+    /// The way to a unit.
+    pub(crate) fn unit_path(&self, unit: UnitKey) -> UnitPath {
+        self.unit_id(unit).path
     }
 }
 

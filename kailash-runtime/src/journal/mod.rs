@@ -1,0 +1,65 @@
+//! The journal of runs: what was done is kept before anybody is told, so that a crash loses none of it.
+//!
+//! ```text
+//! unit done ──> buffer ──append──> run log, durable ──> effectful successors begin, success is reported
+//!                                      │
+//! after a crash: Past ──> the schedule is played again; what is known is not run again
+//! ```
+//! Pure and idempotent nodes go on without waiting for the log; a node that acts on the world begins only when all it
+//! depends on, and its own beginning, are durable.
+
+mod past;
+mod record;
+mod scribe;
+
+use std::sync::Arc;
+
+use kailash_core::{
+    Result, RunId,
+    exec::{BlobStore, RunLog},
+};
+
+pub use past::{End, Past};
+pub(crate) use past::{Units, in_doubt};
+pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};
+pub(crate) use scribe::{Admission, Scribe};
+
+/// Where the journals of runs are kept.
+#[derive(Clone)]
+pub struct Journal {
+    pub(crate) log: Arc<dyn RunLog>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+}
+
+impl Journal {
+    /// Journals in `log`, with large values in `blobs`.
+    #[must_use]
+    pub fn new(log: Arc<dyn RunLog>, blobs: Arc<dyn BlobStore>) -> Self {
+        Self { log, blobs }
+    }
+
+    /// What is known of `run`.
+    ///
+    /// # Errors
+    /// Kind `Missing`, code `run.unknown`; code `format.newer` for a journal of a later release; damage in storage.
+    pub async fn past(&self, run: RunId) -> Result<Past> {
+        Past::read(self, run).await
+    }
+
+    /// The runs after `after`, in the order in which they began, at most `limit`.
+    ///
+    /// # Errors
+    /// Damage in storage.
+    pub async fn runs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>> {
+        self.log.runs(after, limit).await
+    }
+
+    /// Forgets a run, with its large values.
+    ///
+    /// # Errors
+    /// Failing storage.
+    pub async fn prune(&self, run: RunId) -> Result<()> {
+        self.log.prune(run).await?;
+        self.blobs.release(&run.to_string()).await
+    }
+}

@@ -1,0 +1,166 @@
+//! What a run's journal tells of its past: what need not be done again, and what may not.
+
+use std::collections::{HashMap, HashSet};
+
+use kailash_core::{
+    Error, ErrorKind, Result, Retry, RunId, RunStatus, Value,
+    exec::Timestamp,
+    format::document_of,
+    node::Outputs,
+    workflow::{Document, Params},
+};
+
+use super::{
+    Journal,
+    record::{FORMAT, Record, UnitPath},
+};
+
+/// How many records are read at a time.
+const PAGE: usize = 1000;
+
+/// A run as its journal knows it.
+pub struct Past {
+    run: RunId,
+    began: Timestamp,
+    document: Document,
+    params: Params,
+    end: Option<End>,
+    units: Units,
+    /// How many records there are.
+    pub(crate) length: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub status: RunStatus,
+    /// Why not well.
+    pub error: Option<Error>,
+}
+
+/// What is known of the units of a run.
+#[derive(Default)]
+pub(crate) struct Units {
+    answered: HashMap<UnitPath, Result<Outputs>>,
+    started: HashSet<UnitPath>,
+}
+
+impl Units {
+    /// What the unit gave or failed with; asked for once.
+    pub(crate) fn take(&mut self, unit: &UnitPath) -> Option<Result<Outputs>> {
+        self.answered.remove(unit)
+    }
+
+    /// Whether the unit had begun to act on the world, and nobody knows how far it came.
+    pub(crate) fn is_in_doubt(&self, unit: &UnitPath) -> bool {
+        self.started.contains(unit)
+    }
+
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.answered.is_empty() && self.started.is_empty()
+    }
+}
+
+impl Past {
+    /// Reads the journal of `run`.
+    ///
+    /// # Errors
+    /// Kind `Missing`, code `run.unknown`; code `format.newer` for a journal of a later release; damage in storage.
+    pub(crate) async fn read(journal: &Journal, run: RunId) -> Result<Self> {
+        let unknown = || Error::missing("run.unknown", format!("there is no run {run} in the journal"));
+        let (mut first, mut units, mut end, mut length) = (None, Units::default(), None, 0);
+        loop {
+            let entries = journal.log.read(run, length, PAGE).await?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                length = entry.seq + 1;
+                match Record::decode(&entry.body)? {
+                    begun @ Record::Begun { .. } => first = Some(begun),
+                    Record::Started { unit } => drop(units.started.insert(unit)),
+                    Record::Done { unit, outputs: kept } => {
+                        let mut outputs = Vec::with_capacity(kept.len());
+                        for output in kept {
+                            outputs.push(match output {
+                                Some(payload) => Some(payload.value(&*journal.blobs).await?),
+                                None => None,
+                            });
+                        }
+                        units.answered.insert(unit, Ok(outputs.into_iter().collect()));
+                    }
+                    Record::Failed { unit, error } => drop(units.answered.insert(unit, Err(error.into()))),
+                    Record::Ended { at, status, error } => {
+                        end = Some(End { at, status, error: error.map(Into::into) });
+                    }
+                }
+            }
+        }
+        let Some(Record::Begun { format, at: began, document, nodes, everywhere, .. }) = first else {
+            return Err(unknown());
+        };
+        FORMAT.check(format)?;
+        let document = document.value(&*journal.blobs).await?;
+        let document = document_of(&document).map_err(Error::from)?;
+        let mut params = Params::new();
+        for (node, inputs) in map_of(nodes.value(&*journal.blobs).await?)? {
+            for (name, value) in map_of(inputs)? {
+                params.set(node.clone(), name, value);
+            }
+        }
+        for (name, value) in map_of(everywhere.value(&*journal.blobs).await?)? {
+            params.set_everywhere(name, value);
+        }
+        Ok(Self { run, began, document, params, end, units, length })
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// The document it runs.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// How it ended, if it did.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// How many units have given their outputs or failed for good.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.units.answered.len()
+    }
+
+    pub(crate) fn into_parts(self) -> (Params, Units) {
+        (self.params, self.units)
+    }
+}
+
+fn map_of(value: Value) -> Result<kailash_core::Map> {
+    value.into_map().map_err(|_| Error::new(ErrorKind::Internal, "journal.record", "parameters are no map"))
+}
+
+/// A node that acts on the world had begun when the process ended: doing it again might do it twice.
+pub(crate) fn in_doubt() -> Error {
+    let message = "the process ended while this node acted on the world: nobody knows whether it did";
+    Error::new(ErrorKind::Unavailable, "node.in_doubt", message)
+        .with_retry(Retry::Never)
+        .with_hint("look at what it acts on; a node that sends its idempotency key is tried again by itself")
+}

@@ -1,0 +1,177 @@
+//! What a run under way still has to tell its journal, and who waits for that.
+
+use std::collections::VecDeque;
+
+use kailash_core::{
+    Error, Result,
+    node::{Effect, Outcome, Outputs},
+};
+
+use super::{Payload, Record, UnitPath, Units, in_doubt};
+use crate::schedule::Ready;
+
+/// The writing side of a run's journal. Pure: the driver carries records to the log.
+pub(crate) struct Scribe {
+    /// What the past knows of units that have not come up again.
+    units: Units,
+    buffer: Vec<Record>,
+    /// Records that the log has or is getting.
+    handed: u64,
+    /// Whether the log is getting some.
+    under_way: bool,
+    /// Whether no more records will come.
+    closed: bool,
+    /// Units that may begin when so many records are durable.
+    gated: VecDeque<(u64, Ready)>,
+}
+
+/// What becomes of a unit that is ready.
+pub(crate) enum Admission {
+    /// It runs.
+    Run(Ready),
+    /// It ran before.
+    Known(Ready, Result<Outputs>),
+    /// Nobody knows whether it ran before.
+    Doubted(Ready, Error),
+    /// It runs when the journal knows of it.
+    Gated,
+}
+
+impl Scribe {
+    /// For a run that begins.
+    pub(crate) fn begin(begun: Record) -> Self {
+        let mut scribe = Self::resume(Units::default(), 0);
+        scribe.buffer.push(begun);
+        scribe
+    }
+
+    /// For a run whose journal has `length` records that tell of `units`.
+    pub(crate) fn resume(units: Units, length: u64) -> Self {
+        Self {
+            units,
+            buffer: Vec::new(),
+            handed: length,
+            under_way: false,
+            closed: false,
+            gated: VecDeque::new(),
+        }
+    }
+
+    /// Decides about a unit that is ready. `keyed` says that whoever it acts on remembers idempotency keys.
+    pub(crate) fn admit(&mut self, unit: UnitPath, effect: Effect, keyed: bool, ready: Ready) -> Admission {
+        if !self.units.is_empty() {
+            if let Some(answer) = self.units.take(&unit) {
+                return Admission::Known(ready, answer);
+            }
+            if effect == Effect::Effectful && !keyed && self.units.is_in_doubt(&unit) {
+                return Admission::Doubted(ready, in_doubt());
+            }
+        }
+        if effect != Effect::Effectful {
+            return Admission::Run(ready);
+        }
+        self.buffer.push(Record::Started { unit });
+        self.gated.push_back((self.handed + self.buffer.len() as u64, ready));
+        Admission::Gated
+    }
+
+    /// Notes what a unit gave.
+    pub(crate) fn note(&mut self, unit: UnitPath, outcome: &Result<Outcome>) {
+        if self.closed {
+            return;
+        }
+        self.buffer.push(match outcome {
+            Ok(Outcome::Done(outputs)) => {
+                let outputs = outputs.clone().into_iter().map(|output| output.map(Payload::Here));
+                Record::Done { unit, outputs: outputs.collect() }
+            }
+            Ok(Outcome::Suspend(_)) => return,
+            Err(error) => Record::Failed { unit, error: error.into() },
+        });
+    }
+
+    /// Adds the last record, unless the run is only given up and may be resumed.
+    pub(crate) fn close(&mut self, ended: Option<Record>) {
+        if !self.closed {
+            self.buffer.extend(ended);
+            self.closed = true;
+        }
+    }
+
+    /// Whether no more records will come.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether there is something to carry, and nobody carries.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.under_way && !self.buffer.is_empty()
+    }
+
+    /// Records for the log, with the position of the first; none while others are on their way.
+    pub(crate) fn take(&mut self) -> Option<(u64, Vec<Record>)> {
+        if !self.is_waiting() {
+            return None;
+        }
+        self.under_way = true;
+        let records = std::mem::take(&mut self.buffer);
+        let first = self.handed;
+        self.handed += records.len() as u64;
+        Some((first, records))
+    }
+
+    /// What was taken is durable: the units that may begin now.
+    pub(crate) fn carried(&mut self) -> Vec<Ready> {
+        self.under_way = false;
+        let mut free = Vec::new();
+        while let Some((_, ready)) = self.gated.pop_front_if(|(needs, _)| *needs <= self.handed) {
+            free.push(ready);
+        }
+        free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kailash_core::{
+        Step,
+        node::{Inputs, UnitKey},
+    };
+
+    use super::*;
+
+    fn ready(node: u32) -> Ready {
+        Ready { unit: UnitKey { frame: 0, node }, scope: 0, inputs: Inputs::new() }
+    }
+
+    fn path(node: &str) -> UnitPath {
+        vec![Step { node: node.into(), iteration: 0, item: 0 }]
+    }
+
+    fn done() -> Result<Outcome> {
+        Ok(Outputs::one(1).into())
+    }
+
+    #[test]
+    fn a_node_that_acts_waits_for_all_before_it_and_its_own_beginning() {
+        let mut scribe = Scribe::resume(Units::default(), 7);
+        scribe.note(path("before"), &done());
+        let (first, records) = scribe.take().unwrap();
+        assert_eq!((first, records.len()), (7, 1));
+        assert!(matches!(scribe.admit(path("send"), Effect::Effectful, false, ready(1)), Admission::Gated));
+        assert!(scribe.take().is_none(), "one write at a time");
+        assert!(scribe.carried().is_empty(), "its beginning is not durable yet");
+        let (first, records) = scribe.take().unwrap();
+        assert_eq!((first, records.len()), (8, 1));
+        assert_eq!(scribe.carried().len(), 1);
+    }
+
+    #[test]
+    fn nodes_that_can_be_repeated_do_not_wait() {
+        let mut scribe = Scribe::resume(Units::default(), 0);
+        for effect in [Effect::Pure, Effect::Idempotent] {
+            assert!(matches!(scribe.admit(path("n"), effect, false, ready(1)), Admission::Run(_)));
+        }
+        assert!(!scribe.is_waiting());
+    }
+}

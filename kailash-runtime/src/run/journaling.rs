@@ -1,0 +1,157 @@
+//! Carries the records of a run to its journal, on a task beside the one that drives the run.
+//!
+//! ```text
+//! settle, admit ──record──> scribe ──(this task)──> run log
+//!                              └── durable: units that waited for it begin
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use kailash_core::{
+    Error, Result, Retry, RunStatus,
+    node::{Outcome, UnitKey},
+};
+use tokio::task::JoinHandle;
+
+use super::{Run, drive::State};
+use crate::{
+    journal::{Admission, KeptError, Record},
+    plan::Unit,
+    schedule::Ready,
+};
+
+/// The first wait before a log that failed is tried again, and the longest.
+const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// How long the end of a run that did not complete waits for its journal.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Run {
+    /// Starts the task, if the run has a journal.
+    pub(crate) fn start_journal(self: &Arc<Self>) -> Option<JoinHandle<Result<()>>> {
+        self.lock().scribe.as_ref()?;
+        Some(self.shared.tokio.spawn(Arc::clone(self).carry()))
+    }
+
+    async fn carry(self: Arc<Self>) -> Result<()> {
+        loop {
+            let taken = {
+                let mut state = self.lock();
+                let Some(scribe) = &mut state.scribe else { return Ok(()) };
+                match scribe.take() {
+                    None if scribe.is_closed() => return Ok(()),
+                    taken => taken,
+                }
+            };
+            let Some((first, records)) = taken else {
+                self.ink.notified().await;
+                continue;
+            };
+            if let Err(error) = self.append(first, records).await {
+                self.lock().broken = Some(error.clone());
+                self.wake.notify_one();
+                return Err(error);
+            }
+            let mut state = self.lock();
+            let free = state.scribe.as_mut().map(|scribe| scribe.carried()).unwrap_or_default();
+            if !free.is_empty() {
+                state.futures.extend(free);
+                drop(state);
+                self.wake.notify_one();
+            }
+        }
+    }
+
+    /// Appends until it succeeds: a disk that is full may have room again.
+    async fn append(&self, first: u64, records: Vec<Record>) -> Result<()> {
+        let Some(journal) = &self.engine.settings.journal else {
+            return Err(Error::internal("a run without a journal"));
+        };
+        let holder = self.shared.run.to_string();
+        let mut bodies = Vec::with_capacity(records.len());
+        for record in records {
+            bodies.push(record.encode(&holder, &*journal.blobs).await?);
+        }
+        let mut wait = WAITS.0;
+        loop {
+            match journal.log.append(self.shared.run, first, bodies.clone()).await {
+                Err(error) if error.retry() != Retry::Never => {
+                    tracing::warn!(run = %self.shared.run, %error, "the journal waits");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(WAITS.1);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Adds the last record and waits until all are durable. A run that did not complete does not wait long.
+    pub(crate) async fn end_journal(
+        &self,
+        task: Option<JoinHandle<Result<()>>>,
+        status: RunStatus,
+        error: Option<&Error>,
+    ) -> Result<()> {
+        let Some(task) = task else { return Ok(()) };
+        let at = self.shared.clock.now();
+        let ended = Record::Ended { at, status, error: error.map(KeptError::from) };
+        self.close_journal(Some(ended));
+        let durable = async {
+            task.await.unwrap_or_else(|error| Err(Error::internal(format!("the journal's task: {error}"))))
+        };
+        if status == RunStatus::Completed {
+            return durable.await;
+        }
+        tokio::time::timeout(PATIENCE, durable).await.unwrap_or_else(|_| {
+            let message = "the journal did not take the end of the run in time";
+            Err(Error::new(kailash_core::ErrorKind::Unavailable, "journal.late", message))
+        })
+    }
+
+    /// Lets the task end when it has carried what there is.
+    pub(crate) fn close_journal(&self, ended: Option<Record>) {
+        if let Some(scribe) = &mut self.lock().scribe {
+            scribe.close(ended);
+        }
+        self.ink.notify_one();
+    }
+
+    /// Decides about a unit that is ready: the unit, if it is to run now.
+    pub(super) fn admit(&self, state: &mut State, planned: &Unit, ready: Ready) -> Option<Ready> {
+        let Some(scribe) = &mut state.scribe else { return Some(ready) };
+        let path = self.shared.unit_path(ready.unit);
+        let admission = scribe.admit(path, planned.effect, planned.keyed, ready);
+        if scribe.is_waiting() {
+            self.ink.notify_one();
+        }
+        match admission {
+            Admission::Run(ready) => Some(ready),
+            Admission::Gated => None,
+            Admission::Known(ready, Ok(outputs)) => {
+                state.schedule.complete(ready.unit, outputs);
+                None
+            }
+            Admission::Known(ready, Err(error)) => {
+                state.schedule.fail(ready.unit, error);
+                None
+            }
+            Admission::Doubted(ready, error) => {
+                self.note(state, ready.unit, &Err(error.clone()));
+                state.schedule.fail(ready.unit, error);
+                None
+            }
+        }
+    }
+
+    /// Notes what a unit gave. What ends because its run does is no answer of the unit.
+    pub(super) fn note(&self, state: &mut State, unit: UnitKey, outcome: &Result<Outcome>) {
+        let Some(scribe) = &mut state.scribe else { return };
+        if self.shared.cancelled.load(std::sync::atomic::Ordering::Acquire) {
+            return;
+        }
+        scribe.note(self.shared.unit_path(unit), outcome);
+        if scribe.is_waiting() {
+            self.ink.notify_one();
+        }
+    }
+}

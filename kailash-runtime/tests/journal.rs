@@ -1,0 +1,272 @@
+//! Runs that keep a journal: what was answered is never run again, effects happen once, whenever the power goes off.
+#![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use kailash_core::{
+    Error, Registry, Result, RunStatus, Services, Value, Workflow, WorkflowBuilder,
+    exec::{FailurePolicy, MemoryBlobStore},
+    log::{LogSettings, SegmentRunLog},
+    node::{Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Output, Outputs, Spec},
+    testing::SimulatedDisk,
+    workflow::{CycleDraft, Params},
+};
+use kailash_runtime::{Journal, LocalRuntime, ParallelRuntime, RunError, Runtime, Settings, Unfinished};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The world that nodes act on: how often each was run, and which requests it saw by their keys.
+#[derive(Clone, Default)]
+struct World(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    calls: BTreeMap<String, u32>,
+    keys: BTreeMap<String, u32>,
+}
+
+impl World {
+    fn call(&self, cx: &Context) -> u32 {
+        let mut seen = self.0.lock().expect("no panic");
+        let calls = seen.calls.entry(cx.unit().to_string()).or_default();
+        *calls += 1;
+        *calls
+    }
+
+    fn request(&self, cx: &Context) {
+        *self.0.lock().expect("no panic").keys.entry(cx.idempotency_key()).or_default() += 1;
+    }
+
+    fn calls(&self) -> BTreeMap<String, u32> {
+        self.0.lock().expect("no panic").calls.clone()
+    }
+
+    fn keys(&self) -> usize {
+        self.0.lock().expect("no panic").keys.len()
+    }
+}
+
+macro_rules! node {
+    ($type:ident, $effect:expr, $keyed:literal, |$world:ident, $inputs:ident, $cx:ident| $body:expr) => {
+        #[derive(Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        struct $type {}
+
+        impl NodeType for $type {
+            fn spec() -> Spec {
+                let spec = Spec::new(stringify!($type), "test", "")
+                    .inputs([Input::optional("x", kailash_core::Kind::Any, "")])
+                    .outputs([Output::new("out", kailash_core::Kind::Any, "")])
+                    .requires::<World>("world")
+                    .effect($effect);
+                Spec { honours_key: $keyed, ..spec }
+            }
+
+            fn build(&self, cx: &BuildContext<'_>) -> Result<Body> {
+                let $world = cx.services.require::<World>("world")?.clone();
+                Ok(Body::future(move |$inputs: Inputs, $cx: Context| {
+                    let $world = $world.clone();
+                    async move { $body }
+                }))
+            }
+        }
+    };
+}
+
+fn plus(inputs: &Inputs) -> Result<kailash_core::node::Outcome> {
+    Ok(Outputs::one(inputs.int(0)?.unwrap_or(0) + 1).into())
+}
+
+node!(Count, Effect::Pure, false, |world, inputs, cx| {
+    world.call(&cx);
+    tokio::task::yield_now().await;
+    plus(&inputs)
+});
+node!(Send, Effect::Effectful, false, |world, inputs, cx| {
+    world.call(&cx);
+    tokio::task::yield_now().await;
+    plus(&inputs)
+});
+node!(Keyed, Effect::Effectful, true, |world, inputs, cx| {
+    world.request(&cx);
+    world.call(&cx);
+    tokio::task::yield_now().await;
+    plus(&inputs)
+});
+node!(Broken, Effect::Pure, false, |world, _inputs, cx| {
+    world.call(&cx);
+    Err(Error::invalid("test.broken", "it is broken").with_hint("mend it"))
+});
+
+fn registry() -> Registry {
+    let mut registry = Registry::new();
+    let mut register = || {
+        registry.register::<Count>()?;
+        registry.register::<Send>()?;
+        registry.register::<Keyed>()?;
+        registry.register::<Broken>()
+    };
+    register().expect("names are distinct");
+    registry
+}
+
+/// A chain with a cycle in its midst: count -> send -> (turn x 5) -> keyed -> count.
+fn workflow(acting: &str) -> Workflow {
+    let mut builder = WorkflowBuilder::new("journal");
+    builder
+        .add_node("Count", "first", Value::Null)
+        .add_node(acting, "act", Value::Null)
+        .add_node("Count", "turn", Value::Null)
+        .add_node("Keyed", "keyed", Value::Null)
+        .add_node("Count", "last", Value::Null);
+    builder.connect("first.out", "act.x").connect("act.out", "turn.x");
+    builder.connect("turn.out", "turn.x").cycle(CycleDraft::new(5));
+    builder.connect("turn.out", "keyed.x").connect("keyed.out", "last.x");
+    builder.build(&registry()).expect("the workflow is sound")
+}
+
+/// What a run of [`workflow`] gives at its end.
+const END: i64 = 9;
+
+fn journal(disk: &SimulatedDisk) -> Journal {
+    let log = SegmentRunLog::open(disk.clone(), LogSettings::default()).expect("the disk is sound");
+    Journal::new(Arc::new(log), Arc::new(MemoryBlobStore::default()))
+}
+
+fn runtimes(world: &World, journal: &Journal) -> [Arc<dyn Runtime>; 2] {
+    let services = Services::builder().with(world.clone()).expect("one service").build();
+    let settings = || Settings { journal: Some(journal.clone()), ..Settings::default() };
+    [
+        Arc::new(LocalRuntime::with_settings(services.clone(), settings()).expect("settings")),
+        Arc::new(ParallelRuntime::with_settings(services, settings()).expect("settings")),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ends_leaves_a_journal_that_says_so() {
+    for which in 0..2 {
+        let (world, disk) = (World::default(), SimulatedDisk::default());
+        let journal = journal(&disk);
+        let runtime = &runtimes(&world, &journal)[which];
+        let (results, run) =
+            runtime.execute_async(&workflow("Send"), Params::new()).await.expect("the run completes");
+        assert_eq!(results.get("last", "out").and_then(Value::as_i64), Some(END));
+        let past = journal.past(run).await.expect("the journal knows it");
+        assert_eq!(past.end().map(|end| end.status), Some(RunStatus::Completed));
+        assert_eq!((past.answered(), past.document().name.as_str()), (9, "journal"));
+        let refused = runtime.resume(&workflow("Send"), past).err().expect("it has ended");
+        assert_eq!(refused.kind(), kailash_core::ErrorKind::Conflict);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_is_kept_and_told_again() {
+    let (world, disk) = (World::default(), SimulatedDisk::default());
+    let journal = journal(&disk);
+    let mut builder = WorkflowBuilder::new("broken");
+    builder.add_node("Broken", "broken", Value::Null).on_failure(FailurePolicy::Continue);
+    let workflow = builder.build(&registry()).expect("sound");
+    let ended = runtimes(&world, &journal)[0].execute_async(&workflow, Params::new()).await;
+    let Err(RunError::Unfinished(ended)) = ended else { panic!("the run fails") };
+    let Unfinished { run, .. } = *ended;
+    let end = journal.past(run).await.expect("known").end().cloned().expect("ended");
+    assert_eq!(end.status, RunStatus::Failed);
+    let error = end.error.expect("why");
+    assert_eq!((error.code(), error.hint()), ("test.broken", Some("mend it")));
+}
+
+/// Runs until `moment` log syncs have happened, takes what a power loss would leave of the disk, and goes on from that
+/// in another process's place. Returns how often that had to be done until the run ended.
+async fn with_power_losses(
+    which: usize,
+    acting: &str,
+    moments: &[u64],
+    seed: u64,
+) -> (World, Option<Value>, u32) {
+    let world = World::default();
+    let workflow = workflow(acting);
+    let mut disk = SimulatedDisk::default();
+    let mut kept = journal(&disk);
+    let mut handle = runtimes(&world, &kept)[which].start(&workflow, Params::new()).expect("it begins");
+    let run = handle.id();
+    let mut losses = 0;
+    for (n, moment) in moments.iter().enumerate() {
+        let mut events = handle.events().expect("nobody took them");
+        let canceller = handle.canceller();
+        let mut outcome = std::pin::pin!(handle.into_future());
+        let before = disk.syncs();
+        let ended = loop {
+            if disk.syncs() >= before + moment {
+                break None;
+            }
+            tokio::select! {
+                outcome = &mut outcome => break Some(outcome),
+                event = events.next() => drop(event),
+            }
+        };
+        if let Some(outcome) = ended {
+            return (
+                world,
+                outcome.ok().and_then(|(results, _)| results.get("last", "out").cloned()),
+                losses,
+            );
+        }
+        losses += 1;
+        // What the lost process still does nobody sees: its world is not written to any more.
+        disk = disk.after_power_loss(seed.wrapping_add(n as u64));
+        canceller();
+        drop(outcome.await);
+        kept = journal(&disk);
+        let past = match kept.past(run).await {
+            Ok(past) if past.end().is_none() => past,
+            Ok(past) => {
+                let completed = past.end().is_some_and(|end| end.status == RunStatus::Completed);
+                return (world, completed.then(|| Value::from(END)), losses);
+            }
+            Err(error) => {
+                assert_eq!(error.code(), "run.unknown", "only a run that was never durable is unknown");
+                return (world, None, losses);
+            }
+        };
+        handle = runtimes(&world, &kept)[which].resume(&workflow, past).expect("it goes on");
+    }
+    let outcome = handle.await;
+    (world, outcome.ok().and_then(|(results, _)| results.get("last", "out").cloned()), losses)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whenever_the_power_goes_off_keyed_effects_happen_once_and_the_run_ends() {
+    let mut losses = 0;
+    for which in 0..2 {
+        for seed in 0..60_u64 {
+            let moments = [1 + seed % 6, 1 + seed / 6 % 3, 1 + seed / 18 % 2];
+            let (world, given, lost) = with_power_losses(which, "Keyed", &moments, seed).await;
+            losses += lost;
+            if given.is_none() {
+                assert_eq!(world.keys(), 0, "what was never durable never acted");
+                continue;
+            }
+            assert_eq!(given, Some(Value::from(END)), "seed {seed}");
+            assert_eq!(world.keys(), 2, "each of both keyed nodes acted under one key, seed {seed}");
+        }
+    }
+    println!("{losses} power losses");
+    assert!(losses > 100, "{losses} power losses are too few to tell");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_effect_that_nobody_can_be_sure_of_is_never_repeated() {
+    let mut doubted = 0;
+    for seed in 0..40_u64 {
+        let moments = [1 + seed % 5, 1 + seed / 5 % 3];
+        let (world, given, _) = with_power_losses(0, "Send", &moments, seed).await;
+        let calls = world.calls();
+        doubted += u32::from(given.is_none() && calls.contains_key("act"));
+        assert!(calls.get("act").copied().unwrap_or(0) <= 1, "seed {seed}: {calls:?}");
+    }
+    println!("{doubted} runs ended in doubt");
+    assert!(doubted > 0, "no power loss fell into an effect");
+}
