@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use super::{completions, convert, graph, new, nodes, run, schema, validate};
+use super::{completions, convert, graph, new, nodes, resume, run, runs, schema, validate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +31,8 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Run(run::Args),
+    Resume(resume::Args),
+    Runs(runs::Args),
     Validate(validate::Args),
     Nodes(nodes::Args),
     Schema(schema::Args),

@@ -14,7 +14,7 @@ use super::{
     args::{Cli, Command},
     completions, convert, graph, new, nodes,
     refusal::Refusal,
-    run, schema,
+    resume, run, runs, schema,
     term::{Paint, err},
     validate,
 };
@@ -31,6 +31,8 @@ pub(crate) fn main() -> ExitCode {
     log(cli.verbose);
     let done = match &cli.command {
         Command::Run(args) => run::main(args),
+        Command::Resume(args) => resume::main(args),
+        Command::Runs(args) => runs::main(args),
         Command::Validate(args) => validate::main(args),
         Command::Nodes(args) => nodes::main(args),
         Command::Schema(args) => schema::main(args),

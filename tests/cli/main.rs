@@ -5,6 +5,7 @@
 mod catalog;
 mod convert;
 mod graph;
+mod journal;
 mod new;
 mod params;
 mod pipes;

@@ -8,6 +8,7 @@
 //! Records are opaque and numbered densely from 0. What was answered survives the power going off. On opening, a torn
 //! tail is cut; damage anywhere else is refused, because records behind it were promised.
 
+mod blobs;
 mod disk;
 mod open;
 mod queue;
@@ -20,6 +21,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use blobs::FolderBlobStore;
 pub use disk::{Disk, DiskFile, Folder};
 pub use runs::SegmentRunLog;
 pub use segment_log::{Appended, LogSettings, SegmentLog};

@@ -43,6 +43,8 @@ pub struct Setup<'a> {
     pub ports: Ports,
     /// What running the node does to the world, at first that of the spec.
     pub effect: Effect,
+    /// Whether whoever it acts on remembers idempotency keys, at first what the spec says.
+    pub honours_key: bool,
     /// Problems beyond the first, and warnings.
     pub issues: Vec<Issue>,
     /// Where the node's workflow stands.

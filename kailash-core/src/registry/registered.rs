@@ -21,6 +21,8 @@ pub struct NodeConfig {
     pub ports: Ports,
     /// What running it does to the world.
     pub effect: Effect,
+    /// Whether whoever it acts on remembers idempotency keys: what is in doubt after a crash is then done again.
+    pub honours_key: bool,
     /// The config's value for each input of `ports`.
     pub inputs: Vec<Option<Value>>,
     /// Problems of the config that do not stop it.
@@ -92,17 +94,18 @@ fn configure<T: NodeType>(
         inputs.for_each(|input| drop(input_value(input, config, &mut issues)));
         issues
     })?;
-    let (ports, effect) = (spec_ports.clone(), this.spec.effect);
-    let mut setup = Setup { registry, config, ports, effect, issues: Vec::new(), nesting: nesting.clone() };
+    let (ports, effect, honours_key) = (spec_ports.clone(), this.spec.effect, this.spec.honours_key);
+    let mut setup =
+        Setup { registry, config, ports, effect, honours_key, issues: Vec::new(), nesting: nesting.clone() };
     if let Err(error) = node.configure(&mut setup) {
         setup.issues.push(Issue::from_error(&error).in_config());
     }
-    let Setup { ports, effect, mut issues, .. } = setup;
+    let Setup { ports, effect, honours_key, mut issues, .. } = setup;
     let inputs = ports.inputs.iter().map(|input| input_value(input, config, &mut issues)).collect();
     if issues.iter().any(Issue::is_error) {
         return Err(issues);
     }
-    Ok(NodeConfig { node: Arc::new(node), ports, effect, inputs, warnings: issues })
+    Ok(NodeConfig { node: Arc::new(node), ports, effect, honours_key, inputs, warnings: issues })
 }
 
 /// Everything that is wrong with fields that do not make a `T`. Keeping track of the path costs allocations, and only an

@@ -7,8 +7,8 @@ mod journal_law;
 use std::sync::Arc;
 
 use kailash_core::{
-    exec::{ManualClock, MemoryBlobStore, MemoryLease, MemoryRunLog, SystemClock},
-    log::{LogSettings, SegmentRunLog},
+    exec::{BlobRef, BlobStore, ManualClock, MemoryBlobStore, MemoryLease, MemoryRunLog, SystemClock},
+    log::{FolderBlobStore, LogSettings, SegmentRunLog},
     testing::{SimulatedDisk, blob_store, clock, lease, run_log},
 };
 use pollster::block_on;
@@ -40,6 +40,32 @@ fn the_blob_store_in_memory_keeps_the_rules() {
         println!("{name}");
         block_on(check(Arc::new(MemoryBlobStore::default())));
     }
+}
+
+#[test]
+fn the_blob_store_in_a_folder_keeps_the_rules() {
+    for (name, check) in blob_store::CHECKS {
+        println!("{name}");
+        let folder = std::env::temp_dir().join(format!("kailash-blobs-{}-{name}", std::process::id()));
+        let store = Arc::new(FolderBlobStore::open(&folder).expect("a folder"));
+        block_on(check(store.clone()));
+        for holder in ["a", "b", "run-1", "run-2"] {
+            block_on(store.release(holder)).expect("released");
+        }
+        std::fs::remove_dir_all(folder).expect("the folder goes");
+    }
+}
+
+#[test]
+fn a_blob_whose_bytes_changed_on_disk_is_not_given_out() {
+    let folder = std::env::temp_dir().join(format!("kailash-blobs-{}-damage", std::process::id()));
+    let store = FolderBlobStore::open(&folder).expect("a folder");
+    let blob = block_on(store.put("run", vec![1, 2, 3].into(), "x/y")).expect("put");
+    std::fs::write(folder.join("content").join(blob.hash.as_str()), [1, 2, 4]).expect("damaged");
+    assert_eq!(block_on(store.get(&blob)).expect_err("noticed").kind(), kailash_core::ErrorKind::Internal);
+    let elsewhere = BlobRef { hash: "../../../etc/passwd".into(), ..blob };
+    assert_eq!(block_on(store.get(&elsewhere)).expect_err("refused").code(), "blob.missing");
+    std::fs::remove_dir_all(folder).expect("the folder goes");
 }
 
 fn bench() -> lease::Bench {
@@ -80,17 +106,12 @@ fn a_suite_runs_as_a_whole() {
 struct Forgetful(MemoryBlobStore);
 
 #[async_trait::async_trait]
-impl kailash_core::exec::BlobStore for Forgetful {
-    async fn put(
-        &self,
-        holder: &str,
-        content: bytes::Bytes,
-        media: &str,
-    ) -> kailash_core::Result<kailash_core::exec::BlobRef> {
+impl BlobStore for Forgetful {
+    async fn put(&self, holder: &str, content: bytes::Bytes, media: &str) -> kailash_core::Result<BlobRef> {
         self.0.put(holder, content, media).await
     }
 
-    async fn get(&self, blob: &kailash_core::exec::BlobRef) -> kailash_core::Result<bytes::Bytes> {
+    async fn get(&self, blob: &BlobRef) -> kailash_core::Result<bytes::Bytes> {
         self.0.get(blob).await.map(|mut content| content.split_to(content.len() / 2))
     }
 

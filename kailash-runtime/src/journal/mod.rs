@@ -8,6 +8,7 @@
 //! Pure and idempotent nodes go on without waiting for the log; a node that acts on the world begins only when all it
 //! depends on, and its own beginning, are durable.
 
+mod history;
 mod past;
 mod record;
 mod scribe;
@@ -15,10 +16,11 @@ mod scribe;
 use std::sync::Arc;
 
 use kailash_core::{
-    Result, RunId,
+    Map, Result, RunId,
     exec::{BlobStore, RunLog},
 };
 
+pub use history::Happened;
 pub use past::{End, Past};
 pub(crate) use past::{Units, in_doubt};
 pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};
@@ -29,13 +31,29 @@ pub(crate) use scribe::{Admission, Scribe};
 pub struct Journal {
     pub(crate) log: Arc<dyn RunLog>,
     pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) labels: Map,
 }
 
 impl Journal {
     /// Journals in `log`, with large values in `blobs`.
     #[must_use]
     pub fn new(log: Arc<dyn RunLog>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { log, blobs }
+        Self { log, blobs, labels: Map::new() }
+    }
+
+    /// The same journal, in which runs that begin are noted with `labels`, to be found again in [`Past::labels`].
+    #[must_use]
+    pub fn with_labels(mut self, labels: Map) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// What happened in `run`, from its beginning.
+    ///
+    /// # Errors
+    /// Kind `Missing`, code `run.unknown`; damage in storage.
+    pub async fn history(&self, run: RunId) -> Result<Vec<Happened>> {
+        history::read(self, run).await
     }
 
     /// What is known of `run`.

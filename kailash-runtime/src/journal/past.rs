@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use kailash_core::{
-    Error, ErrorKind, Result, Retry, RunId, RunStatus, Value,
+    Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, Value,
     exec::Timestamp,
     format::document_of,
     node::Outputs,
@@ -26,6 +26,7 @@ pub struct Past {
     params: Params,
     end: Option<End>,
     units: Units,
+    labels: Map,
     /// How many records there are.
     pub(crate) length: u64,
 }
@@ -100,7 +101,7 @@ impl Past {
                 }
             }
         }
-        let Some(Record::Begun { format, at: began, document, nodes, everywhere, .. }) = first else {
+        let Some(Record::Begun { format, at: began, document, nodes, everywhere, labels, .. }) = first else {
             return Err(unknown());
         };
         FORMAT.check(format)?;
@@ -115,7 +116,7 @@ impl Past {
         for (name, value) in map_of(everywhere.value(&*journal.blobs).await?)? {
             params.set_everywhere(name, value);
         }
-        Ok(Self { run, began, document, params, end, units, length })
+        Ok(Self { run, began, document, params, end, units, labels, length })
     }
 
     /// The run.
@@ -136,6 +137,12 @@ impl Past {
         &self.document
     }
 
+    /// What whoever began it wanted to find again.
+    #[must_use]
+    pub fn labels(&self) -> &Map {
+        &self.labels
+    }
+
     /// How it ended, if it did.
     #[must_use]
     pub fn end(&self) -> Option<&End> {
@@ -153,7 +160,7 @@ impl Past {
     }
 }
 
-fn map_of(value: Value) -> Result<kailash_core::Map> {
+fn map_of(value: Value) -> Result<Map> {
     value.into_map().map_err(|_| Error::new(ErrorKind::Internal, "journal.record", "parameters are no map"))
 }
 

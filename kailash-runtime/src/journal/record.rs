@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use kailash_core::{
-    Error, ErrorKind, FormatVersion, Result, Retry, RunStatus, Step, Text, Value,
+    Error, ErrorKind, FormatVersion, Map, Result, Retry, RunStatus, Step, Text, Value,
     exec::{BlobRef, BlobStore, Timestamp},
 };
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub(crate) enum Record {
         /// The run parameters: of single nodes, and of all.
         nodes: Payload,
         everywhere: Payload,
+        /// What whoever began it wants to find again.
+        #[serde(default)]
+        labels: Map,
     },
     /// A node that acts on the world is about to begin.
     Started { unit: UnitPath },
@@ -134,13 +137,14 @@ impl Record {
             return Ok(bytes.into());
         }
         let apart = match self {
-            Self::Begun { format, kailash, at, document, nodes, everywhere } => Self::Begun {
+            Self::Begun { format, kailash, at, document, nodes, everywhere, labels } => Self::Begun {
                 format,
                 kailash,
                 at,
                 document: document.in_blob(holder, blobs).await?,
                 nodes: nodes.in_blob(holder, blobs).await?,
                 everywhere: everywhere.in_blob(holder, blobs).await?,
+                labels,
             },
             Self::Done { unit, outputs } => {
                 let mut apart = Vec::with_capacity(outputs.len());

@@ -247,7 +247,7 @@ fn effects(workflow: &Workflow, nodes: &[usize]) -> (Effect, bool) {
     let has = |effect| nodes().any(|node| node.config.effect == effect);
     let effect = [Effect::Effectful, Effect::Idempotent].into_iter().find(|effect| has(*effect));
     let mut acting = nodes().filter(|node| node.config.effect == Effect::Effectful);
-    (effect.unwrap_or_default(), acting.all(|node| node.registered.spec().honours_key))
+    (effect.unwrap_or_default(), acting.all(|node| node.config.honours_key))
 }
 
 /// Adds the inputs of `node` with the connections into each: one handed in first, then those in `entering`.

@@ -20,7 +20,7 @@ use super::{
     End, Engine, Events, Keep, Results, Run, RunError, Settings, Unfinished, events::EventHub, shared::Shared,
 };
 use crate::{
-    journal::{FORMAT, Past, Payload, Record, Scribe},
+    journal::{FORMAT, Journal, Past, Payload, Record, Scribe},
     plan::Plan,
     schedule::Schedule,
 };
@@ -104,7 +104,11 @@ fn prepare(
     let (id, scribe) = match resumed {
         Some((id, scribe)) => (id, Some(scribe)),
         None => {
-            let begun = settings.journal.as_ref().map(|_| begun(workflow, params, settings)).transpose()?;
+            let begun = settings
+                .journal
+                .as_ref()
+                .map(|journal| begun(workflow, params, settings, journal))
+                .transpose()?;
             (RunId::generate(), begun.map(Scribe::begin))
         }
     };
@@ -134,7 +138,12 @@ fn prepare(
 }
 
 /// The first record of a run.
-fn begun(workflow: &Workflow, params: &Params, settings: &Settings) -> Result<Record, Error> {
+fn begun(
+    workflow: &Workflow,
+    params: &Params,
+    settings: &Settings,
+    journal: &Journal,
+) -> Result<Record, Error> {
     let document = write(workflow.document(), Dialect::Own)?;
     let nodes: Map = params.nodes().map(|(id, inputs)| (id.clone(), inputs.clone().into())).collect();
     Ok(Record::Begun {
@@ -144,6 +153,7 @@ fn begun(workflow: &Workflow, params: &Params, settings: &Settings) -> Result<Re
         document: Payload::Here(document),
         nodes: Payload::Here(nodes.into()),
         everywhere: Payload::Here(params.everywhere().clone().into()),
+        labels: journal.labels.clone(),
     })
 }
 

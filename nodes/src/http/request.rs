@@ -30,9 +30,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Sends an HTTP request and gives the answer.
 ///
-/// Its method may come with a run, so it counts as effectful unless `idempotent` says otherwise: after a crash a request
-/// in doubt is then not repeated. Methods that are not idempotent carry an `Idempotency-Key` that is the same for every
-/// attempt.
+/// Its method may come with a run, so it always counts as effectful: after a crash a request in doubt is repeated only if
+/// `idempotent` is set. Methods that are not idempotent carry an `Idempotency-Key` that is the same for every attempt.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpRequest {
@@ -114,9 +113,7 @@ impl NodeType for HttpRequest {
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
-        if self.idempotent {
-            setup.effect = Effect::Idempotent;
-        }
+        setup.honours_key = self.idempotent;
         for (name, seconds, least) in
             [("timeout_s", self.timeout_s, f64::MIN_POSITIVE), ("retry_backoff_s", self.retry_backoff_s, 0.0)]
         {

@@ -215,7 +215,7 @@ async fn a_missing_secret_is_named() {
 }
 
 #[test]
-fn a_request_is_effectful_unless_it_is_said_to_be_idempotent() {
+fn a_request_is_effectful_and_may_be_repeated_only_if_that_is_said() {
     let mut registry = Registry::new();
     register(&mut registry).unwrap();
     let configure = |config: Value| {
@@ -225,8 +225,11 @@ fn a_request_is_effectful_unless_it_is_said_to_be_idempotent() {
             &kailash_core::validate::Nesting::default(),
         )
     };
-    assert_eq!(configure(value!({"url": "http://a"})).unwrap().effect, Effect::Effectful);
-    assert_eq!(configure(value!({"idempotent": true})).unwrap().effect, Effect::Idempotent);
+    for (config, honours_key) in [(value!({"url": "http://a"}), false), (value!({"idempotent": true}), true)]
+    {
+        let node = configure(config).unwrap();
+        assert_eq!((node.effect, node.honours_key), (Effect::Effectful, honours_key));
+    }
     let issues =
         configure(value!({"verify_ssl": false, "timeout": 0, "method": "BREW", "auth_type": "bearer"}))
             .unwrap_err();

@@ -1,0 +1,73 @@
+//! A run's journal for people: what happened, in the order in which it became known.
+
+use kailash_core::{Error, Result, RunId, RunStatus, Text, UnitId, exec::Timestamp};
+use serde::Serialize;
+
+use super::{Journal, Record};
+
+/// How many records are read at a time.
+const PAGE: usize = 1000;
+
+/// One record of a journal, without values.
+#[derive(Clone, Debug, Serialize)]
+pub struct Happened {
+    /// The position in the journal, from 0.
+    pub seq: u64,
+    /// `begun`, `started`, `done`, `failed` or `ended`.
+    #[serde(rename = "type")]
+    pub what: &'static str,
+    /// The unit, as [`UnitId`] prints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Text>,
+    /// When; only of the run itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// How the run ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<RunStatus>,
+    /// The stable code of what went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Text>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+pub(super) async fn read(journal: &Journal, run: RunId) -> Result<Vec<Happened>> {
+    let mut history = Vec::new();
+    loop {
+        let entries = journal.log.read(run, history.len() as u64, PAGE).await?;
+        if entries.is_empty() && history.is_empty() {
+            return Err(Error::missing("run.unknown", format!("there is no run {run} in the journal")));
+        }
+        if entries.is_empty() {
+            return Ok(history);
+        }
+        for entry in entries {
+            history.push(happened(run, entry.seq, Record::decode(&entry.body)?));
+        }
+    }
+}
+
+fn happened(run: RunId, seq: u64, record: Record) -> Happened {
+    let nothing =
+        Happened { seq, what: "begun", unit: None, at: None, status: None, code: None, message: None };
+    let unit = |path| Some(UnitId { run, path }.to_string().into());
+    let told = |error| {
+        let error = Error::from(error);
+        (Some(error.code().into()), Some(error.to_string()))
+    };
+    match record {
+        Record::Begun { at, .. } => Happened { at: Some(at), ..nothing },
+        Record::Started { unit: path } => Happened { what: "started", unit: unit(path), ..nothing },
+        Record::Done { unit: path, .. } => Happened { what: "done", unit: unit(path), ..nothing },
+        Record::Failed { unit: path, error } => {
+            let (code, message) = told(error);
+            Happened { what: "failed", unit: unit(path), code, message, ..nothing }
+        }
+        Record::Ended { at, status, error } => {
+            let (code, message) = error.map(told).unwrap_or_default();
+            Happened { what: "ended", at: Some(at), status: Some(status), code, message, ..nothing }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `kailash runs`: the runs of a journal.
+
+mod prune;
+mod show;
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Subcommand;
+use kailash_core::validate::Issue;
+use kailash_runtime::{Journal, Past};
+use serde_json::{Value as Json, json};
+
+use super::{
+    entry::decided,
+    journal,
+    refusal::Refusal,
+    term::{Paint, clean, out},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  kailash runs --journal runs
+  kailash runs --journal runs --json | jq '.[] | select(.status == \"open\") | .run_id'
+  kailash runs --journal runs show last
+  kailash runs --journal runs events last
+  kailash runs --journal runs prune --ended-days 30
+
+A run is `open` until it has ended: under way elsewhere, or cut off. `kailash resume` goes on with one.";
+
+/// List, show and forget the runs of a journal
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The folder of the journal
+    #[arg(long, value_name = "FOLDER", env = "KAILASH_JOURNAL", global = true)]
+    journal: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show one run: when, how it ended, what it did
+    Show {
+        /// The run: its id, how that begins or ends, or `last`
+        run: String,
+    },
+    /// Print what the journal knows, one JSON object a line
+    Events {
+        /// The run: its id, how that begins or ends, or `last`
+        run: String,
+    },
+    Prune(prune::Args),
+}
+
+/// Runs the command.
+pub(super) fn main(args: &Args) -> Result<ExitCode> {
+    let Some(folder) = &args.journal else {
+        let issue = Issue::error("journal.none", "which journal?");
+        return Err(Refusal::of(issue.hint("give --journal FOLDER, or set KAILASH_JOURNAL")).into());
+    };
+    if !folder.exists() {
+        let issue = Issue::error("journal.missing", format!("there is no folder `{}`", folder.display()));
+        return Err(Refusal::of(issue).into());
+    }
+    let journal = journal::open(folder)?;
+    let printed = journal::wait(async {
+        match &args.command {
+            None => list(&journal, args.json).await,
+            Some(Command::Show { run }) => show::show(&journal, run, args.json).await,
+            Some(Command::Events { run }) => show::events(&journal, run).await,
+            Some(Command::Prune(prune)) => prune::main(&journal, prune, args.json).await,
+        }
+    })?;
+    decided(printed, ExitCode::SUCCESS)
+}
+
+/// The status of a run: `open` until it has ended.
+fn status(past: &Past) -> &'static str {
+    past.end().map_or("open", |end| end.status.as_str())
+}
+
+fn summary(past: &Past) -> Json {
+    json!({
+        "run_id": past.run().to_string(),
+        "workflow": past.document().name.as_str(),
+        "status": status(past),
+        "began": past.began(),
+        "ended": past.end().map(|end| end.at),
+        "answered": past.answered(),
+        "error": past.end().and_then(|end| end.error.as_ref()).map(|error| json!({
+            "kind": error.kind().as_str(), "code": error.code(), "message": error.to_string(), "hint": error.hint(),
+        })),
+    })
+}
+
+async fn list(journal: &Journal, as_json: bool) -> Result<()> {
+    let mut listed = Vec::new();
+    for run in journal::all(journal).await? {
+        listed.push(journal.past(run).await?);
+    }
+    let mut out = out();
+    if as_json {
+        writeln!(out, "{:#}", Json::from(listed.iter().map(summary).collect::<Vec<_>>()))?;
+        return Ok(out.flush()?);
+    }
+    let paint = Paint::stdout();
+    for past in &listed {
+        let status = status(past);
+        let shown = match status {
+            "completed" => paint.green(format!("{status:<9}")),
+            "open" => paint.yellow(format!("{status:<9}")),
+            _ => paint.red(format!("{status:<9}")),
+        };
+        let name = clean(&past.document().name).into_owned();
+        writeln!(out, "{}  {shown}  {}  {:>6} done  {name}", past.run(), past.began(), past.answered())?;
+    }
+    Ok(out.flush()?)
+}
