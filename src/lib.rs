@@ -5,12 +5,12 @@
 pub use kailash_core::{
     Array, Error, ErrorKind, Event, FormatVersion, Kind, Map, Numbers, Path, Registry, Result, Retry, RunId,
     RunStatus, Services, Text, UnitId, Value, Workflow, WorkflowBuilder, event, exec, expr, format,
-    from_value, node, to_value, validate, value,
+    from_value, log, node, to_value, validate, value,
     workflow::{self, CycleDraft, Params},
 };
 pub use kailash_runtime::{
-    Events, Hook, Keep, LocalRuntime, NodeError, NodeStatus, ParallelRuntime, Plan, Results, RunError,
-    RunHandle, Runtime, Settings, Unfinished, by_name,
+    End, Events, Happened, Hook, Journal, Keep, LocalRuntime, NodeError, NodeStatus, ParallelRuntime, Past,
+    Plan, Results, RunError, RunHandle, Runtime, Settings, Unfinished, by_name,
 };
 
 pub use kailash_nodes::register_all;

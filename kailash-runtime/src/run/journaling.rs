@@ -117,6 +117,7 @@ impl Run {
     }
 
     /// Decides about a unit that is ready: the unit, if it is to run now.
+    #[cold]
     pub(super) fn admit(&self, state: &mut State, planned: &Unit, ready: Ready) -> Option<Ready> {
         let Some(scribe) = &mut state.scribe else { return Some(ready) };
         let path = self.shared.unit_path(ready.unit);
@@ -144,6 +145,7 @@ impl Run {
     }
 
     /// Notes what a unit gave. What ends because its run does is no answer of the unit.
+    #[cold]
     pub(super) fn note(&self, state: &mut State, unit: UnitKey, outcome: &Result<Outcome>) {
         let Some(scribe) = &mut state.scribe else { return };
         if self.shared.cancelled.load(std::sync::atomic::Ordering::Acquire) {

@@ -50,7 +50,12 @@ impl Run {
             }
             let Some(ready) = next else { return false };
             let planned = &plan.scopes[ready.scope as usize].units[ready.unit.node as usize];
-            let Some(ready) = self.admit(state, planned, ready) else { continue };
+            let ready = if state.scribe.is_none() {
+                ready
+            } else {
+                let Some(ready) = self.admit(state, planned, ready) else { continue };
+                ready
+            };
             match &planned.work {
                 _ if planned.options.is_some() => state.futures.push_back(ready),
                 Work::Inline(run) => self.run_here(state, planned, &**run, ready, cx),
@@ -100,8 +105,11 @@ impl Run {
         outcome
     }
 
+    #[inline]
     pub(super) fn settle(&self, state: &mut State, unit: UnitKey, outcome: Result<Outcome>) {
-        self.note(state, unit, &outcome);
+        if state.scribe.is_some() {
+            self.note(state, unit, &outcome);
+        }
         match outcome {
             Ok(Outcome::Done(outputs)) => state.schedule.complete(unit, outputs),
             Ok(Outcome::Suspend(_)) => state.schedule.fail(unit, body::no_suspension()),
