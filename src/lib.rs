@@ -34,6 +34,8 @@ mod guides {
     mod runtimes {}
     #[doc = include_str!("../guides/documents.md")]
     mod documents {}
+    #[doc = include_str!("../guides/durability.md")]
+    mod durability {}
     #[doc = include_str!("../README.md")]
     mod readme {}
 }

@@ -117,9 +117,12 @@ fn syncs(folder: &Path) -> f64 {
     count as f64 / started.elapsed().as_secs_f64()
 }
 
+/// Measures a rate with its files in a folder.
+type Measure = fn(&Path) -> f64;
+
 fn main() {
     let folder = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_else(|| ".".to_owned());
-    let candidates: [(&str, fn(&Path) -> f64); 4] = [
+    let candidates: [(&str, Measure); 4] = [
         ("write and sync, one thread", syncs),
         ("pure nodes, journal", |folder| journaled("Add", folder)),
         ("effectful nodes, journal", |folder| journaled("Act", folder)),

@@ -79,6 +79,6 @@ fn prepare(args: &Args) -> Result<Result<(Source, Workflow, Work), Refusal>> {
     let source = Source { name: format!("run {}", past.run()), text, syntax: Syntax::Json };
     let document = past.document().clone();
     Ok(load::workflow(source, document)
-        .map(|(source, workflow)| (source, workflow, Work::Resume { past, journal }))
+        .map(|(source, workflow)| (source, workflow, Work::Resume { past: Box::new(past), journal }))
         .map_err(|refusal| Refusal { issues: Issues(refusal.issues).0, ..refusal }))
 }

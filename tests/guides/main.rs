@@ -113,6 +113,7 @@ guides! {
     getting_started_works_as_written: "getting-started.md";
     writing_a_node_works_as_written: "writing-a-node.md";
     documents_work_as_written: "documents.md";
+    durability_works_as_written: "durability.md";
     runtimes_work_as_written: "runtimes.md";
     performance_works_as_written: "performance.md";
     the_catalog_works_as_written: "node-catalog.md";

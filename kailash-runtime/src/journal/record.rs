@@ -26,7 +26,7 @@ pub(crate) type UnitPath = Vec<Step>;
 
 /// One record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "t", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Record {
     /// The run began.
     Begun {

@@ -32,7 +32,7 @@ pub(in crate::cli) enum Work {
     /// A run that begins.
     Begin { params: Params, journal: Option<Journal> },
     /// A run that goes on.
-    Resume { past: Past, journal: Journal },
+    Resume { past: Box<Past>, journal: Journal },
 }
 
 /// Runs `workflow`, and prints what it gave or why it did not.
@@ -111,7 +111,7 @@ fn begin(
         }
         Work::Resume { past, journal } => {
             settings.journal = Some(journal);
-            by_name(&how.runtime, services, settings).map_err(Issues::from)?.resume(workflow, past)
+            by_name(&how.runtime, services, settings).map_err(Issues::from)?.resume(workflow, *past)
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Forgetting runs.
 
-use std::{
-    io::Write,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::io::Write;
 
 use anyhow::Result;
+use kailash_core::exec::{Clock, SystemClock};
 use kailash_runtime::Journal;
 use serde_json::json;
 
@@ -29,9 +27,7 @@ pub(super) async fn main(journal: &Journal, args: &Args, as_json: bool) -> Resul
         gone.push(journal::find(journal, name).await?);
     }
     if let Some(days) = args.ended_days {
-        let age = Duration::from_secs(u64::from(days) * 24 * 60 * 60);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-        let before = i64::try_from(now.saturating_sub(age).as_millis())?;
+        let before = SystemClock::default().now().unix_millis() - i64::from(days) * 24 * 60 * 60 * 1000;
         for run in journal::all(journal).await? {
             let past = journal.past(run).await?;
             if past.end().is_some_and(|end| end.at.unix_millis() <= before) && !gone.contains(&run) {
