@@ -9,9 +9,12 @@ pub use kailash_core::{
     workflow::{self, CycleDraft, Params},
 };
 pub use kailash_runtime::{
-    End, Events, Happened, Hook, Journal, Keep, LocalRuntime, NodeError, NodeStatus, ParallelRuntime, Past,
-    Plan, Results, RunError, RunHandle, Runtime, Settings, Unfinished, by_name,
+    End, Events, Happened, Hook, Journal, Keep, LocalRuntime, NodeError, NodeStatus, Past, Plan, Results,
+    RunError, RunHandle, Runtime, Settings, Unfinished, by_name,
 };
+
+#[cfg(feature = "parallel")]
+pub use kailash_runtime::ParallelRuntime;
 
 pub use kailash_nodes::register_all;
 

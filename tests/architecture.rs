@@ -88,3 +88,20 @@ fn no_source_file_is_longer_than_two_ideas() {
     }
     assert!(long.is_empty(), "files past 600 lines want a redesign: {long:?}");
 }
+
+/// A library user of core and the local runtime compiles few crates.
+#[test]
+fn core_and_the_local_runtime_lean_on_fewer_than_sixty_crates() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", "kailash-runtime", "--no-default-features"])
+        .args(["--edges", "normal", "--prefix", "none", "--format", "{p}", "--locked"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo tells the tree");
+    let tree = String::from_utf8(output.stdout).expect("text");
+    let crates: std::collections::BTreeSet<&str> =
+        tree.lines().filter_map(|line| line.split(" (").next()).filter(|line| !line.is_empty()).collect();
+    println!("{} crates", crates.len());
+    assert!(crates.contains(format!("kailash-core v{}", env!("CARGO_PKG_VERSION")).as_str()), "{tree}");
+    assert!(crates.len() < 60, "{} crates: {crates:?}", crates.len());
+}

@@ -18,4 +18,6 @@ pub use plan::Plan;
 pub use run::{
     Events, Hook, Keep, NodeError, NodeStatus, Outcome, Results, RunError, RunHandle, Settings, Unfinished,
 };
-pub use runtime::{LocalRuntime, ParallelRuntime, Runtime, by_name};
+#[cfg(feature = "parallel")]
+pub use runtime::ParallelRuntime;
+pub use runtime::{LocalRuntime, Runtime, by_name};

@@ -133,9 +133,11 @@ impl LocalRuntime {
 }
 
 /// Uses all cores: compute nodes run on a pool of threads, async nodes as tasks of the executor around.
+#[cfg(feature = "parallel")]
 #[derive(Clone)]
 pub struct ParallelRuntime(Arc<Engine>);
 
+#[cfg(feature = "parallel")]
 impl ParallelRuntime {
     /// A runtime with the services of a host.
     ///
@@ -147,12 +149,14 @@ impl ParallelRuntime {
 }
 
 runtime!(LocalRuntime, one_thread);
+#[cfg(feature = "parallel")]
 runtime!(ParallelRuntime, all_cores);
 
 fn one_thread() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
+#[cfg(feature = "parallel")]
 fn all_cores() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
@@ -164,6 +168,7 @@ fn all_cores() -> std::io::Result<tokio::runtime::Runtime> {
 pub fn by_name(name: &str, services: Services, settings: Settings) -> Result<Box<dyn Runtime>> {
     match name {
         "local" => Ok(Box::new(LocalRuntime::with_settings(services, settings)?)),
+        #[cfg(feature = "parallel")]
         "parallel" => Ok(Box::new(ParallelRuntime::with_settings(services, settings)?)),
         other => Err(Error::invalid("runtime.unknown", format!("there is no runtime `{other}`"))
             .with_hint("use local or parallel")),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+#[cfg(feature = "yaml")]
 use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
 use super::{
@@ -22,9 +23,11 @@ pub const MAX_NODES: usize = 1_000_000;
 pub const MAX_CONNECTIONS: usize = 4_000_000;
 
 /// The deepest nesting of a YAML text: half of JSON's, for its parser needs much more stack.
+#[cfg(feature = "yaml")]
 const MAX_DEPTH: usize = 64;
 
 /// The most that anchors and aliases of a YAML text may stand for together, in scalars, maps and lists.
+#[cfg(feature = "yaml")]
 const MAX_REPLAYED: usize = 100_000;
 
 /// How a document is written down.
@@ -57,8 +60,11 @@ pub fn read(text: &str, syntax: Syntax) -> Result<Document, Issues> {
         return Err(Issues(vec![Issue::error("document.limit", message)]));
     }
     let raw = match syntax {
-        Syntax::Json => serde_json::from_str(text).map_err(|error| json_issue(&error)),
+        Syntax::Json => serde_json::from_str::<RawDocument>(text).map_err(|error| json_issue(&error)),
+        #[cfg(feature = "yaml")]
         Syntax::Yaml => from_yaml(text).map_err(|error| yaml_issue(&error)),
+        #[cfg(not(feature = "yaml"))]
+        Syntax::Yaml => Err(Issue::from_error(&no_yaml())),
     };
     document_of_raw(raw.map_err(|issue| Issues(vec![issue]))?)
 }
@@ -71,10 +77,14 @@ pub fn to_text(document: &Document, dialect: Dialect, syntax: Syntax) -> Result<
     let value = write(document, dialect)?;
     let mut text = match syntax {
         Syntax::Json => serde_json::to_string_pretty(&value).map_err(|error| unwritable(&error))?,
+        #[cfg(not(feature = "yaml"))]
+        Syntax::Yaml => return Err(no_yaml()),
+        #[cfg(feature = "yaml")]
         Syntax::Yaml if value.is_deeper(MAX_DEPTH) => {
             let message = format!("YAML may be nested {MAX_DEPTH} levels deep at most");
             return Err(Error::invalid("document.limit", message).with_hint("write JSON"));
         }
+        #[cfg(feature = "yaml")]
         Syntax::Yaml => {
             let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
             serde_saphyr::to_string_with_options(&value, options).map_err(|error| unwritable(&error))?
@@ -86,10 +96,17 @@ pub fn to_text(document: &Document, dialect: Dialect, syntax: Syntax) -> Result<
     Ok(text)
 }
 
+#[cfg(not(feature = "yaml"))]
+fn no_yaml() -> Error {
+    Error::invalid("document.yaml", "this build reads and writes no YAML")
+        .with_hint("use JSON, or the feature `yaml`")
+}
+
 fn unwritable(error: &impl ToString) -> Error {
     Error::invalid("document.write", error.to_string())
 }
 
+#[cfg(feature = "yaml")]
 fn from_yaml(text: &str) -> Result<RawDocument, YamlError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -119,6 +136,7 @@ fn json_issue(error: &serde_json::Error) -> Issue {
     issue.at(format!("line {} column {}", error.line(), error.column()))
 }
 
+#[cfg(feature = "yaml")]
 fn yaml_issue(error: &YamlError) -> Issue {
     let mut cause = error;
     while let YamlError::AliasError { error, .. } | YamlError::WithSnippet { error, .. } = cause {

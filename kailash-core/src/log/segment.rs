@@ -160,6 +160,6 @@ pub(super) fn read_all(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
 pub(super) fn damaged(name: &str, what: impl std::fmt::Display) -> Error {
     let error = Error::new(crate::ErrorKind::Internal, "log.damaged", format!("segment {name}: {what}"));
     error.with_retry(crate::Retry::Never).with_hint(
-        "records that were promised are lost: restore the folder from a copy, or salvage what can be read",
+        "records that were promised are lost: restore the folder from a copy, or move it away to begin a new one",
     )
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use kailash_core::{Error, Result, Services, Text, Workflow, exec::Breaker, validate::Issues};
+#[cfg(feature = "parallel")]
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{Settings, lane::Lane};
@@ -23,6 +24,7 @@ pub(crate) enum Compute {
     /// On the thread that drives the run.
     Here,
     /// On a pool, made when it is first needed.
+    #[cfg_attr(not(feature = "parallel"), expect(dead_code, reason = "there is no pool without rayon"))]
     Pool { threads: usize, pool: OnceLock<ThreadPool> },
 }
 
@@ -68,6 +70,18 @@ impl Engine {
     }
 }
 
+/// Without the feature `parallel` there is no pool.
+#[cfg(not(feature = "parallel"))]
+pub(crate) enum ThreadPool {}
+
+#[cfg(not(feature = "parallel"))]
+impl Compute {
+    pub(crate) fn spawn(&self, _: impl FnOnce() + Send + 'static) -> Result<()> {
+        Err(Error::internal("this build has no compute pool"))
+    }
+}
+
+#[cfg(feature = "parallel")]
 impl Compute {
     /// A pool with a thread for each core.
     pub(crate) fn pool() -> Self {

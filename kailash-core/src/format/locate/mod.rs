@@ -5,6 +5,7 @@
 
 mod json;
 mod walk;
+#[cfg(feature = "yaml")]
 mod yaml;
 
 use serde::Serialize;
@@ -32,6 +33,9 @@ pub fn locate(text: &str, syntax: Syntax, place: &str) -> Option<Position> {
     }
     match syntax {
         Syntax::Json => walk::find(json::Json::new(text), place).map(|spot| json::position(text, spot)),
+        #[cfg(not(feature = "yaml"))]
+        Syntax::Yaml => None,
+        #[cfg(feature = "yaml")]
         Syntax::Yaml => walk::find(yaml::Yaml::new(&yaml::tokens(text)), place),
     }
 }
