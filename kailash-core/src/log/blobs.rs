@@ -6,9 +6,9 @@
 //! ```
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -16,6 +16,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::disk::{PRIVATE, private_folder};
 use crate::{
     Error, Result,
     exec::{BlobRef, BlobStore},
@@ -39,7 +40,7 @@ impl FolderBlobStore {
         let store = Self { root: root.into(), changing: Mutex::default() };
         for part in ["content", "holders"] {
             let folder = store.root.join(part);
-            fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
+            private_folder(&folder).map_err(|error| Error::io(&folder, error))?;
         }
         Ok(store)
     }
@@ -61,13 +62,14 @@ impl FolderBlobStore {
         let target = self.content(hash);
         if !target.exists() {
             let beside = target.with_extension("new");
-            let mut file = File::create(&beside)?;
+            let mut file = OpenOptions::new();
+            let mut file = file.create(true).write(true).truncate(true).mode(PRIVATE).open(&beside)?;
             file.write_all(content)?;
             file.sync_all()?;
             fs::rename(&beside, &target)?;
             sync_folder(&self.root.join("content"))?;
         }
-        fs::create_dir_all(holder)?;
+        private_folder(holder)?;
         match fs::hard_link(&target, holder.join(hash)) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),

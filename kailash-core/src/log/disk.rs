@@ -3,11 +3,19 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use crate::{Error, ErrorKind as Kind, Result, Retry};
+
+/// Who may do what with a file: its owner reads and writes.
+pub(super) const PRIVATE: u32 = 0o600;
+
+/// Makes a folder, if it is missing, that only its owner may enter.
+pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
 
 /// The files of one folder.
 pub trait Disk: Send + Sync {
@@ -69,7 +77,8 @@ pub trait DiskFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
-/// A folder of the file system, locked for this process while it is in use.
+/// A folder of the file system, locked for this process while it is in use. What is made in it only its owner may read:
+/// journals hold whatever flows through workflows.
 pub struct Folder {
     path: PathBuf,
     _lock: File,
@@ -84,8 +93,9 @@ impl Folder {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let wrong = |error: io::Error| io_error(&error, &format!("the folder {}", path.display()));
-        fs::create_dir_all(&path).map_err(wrong)?;
-        let lock = OpenOptions::new().create(true).append(true).open(path.join("lock")).map_err(wrong)?;
+        private_folder(&path).map_err(wrong)?;
+        let mut lock = OpenOptions::new();
+        let lock = lock.create(true).append(true).mode(PRIVATE).open(path.join("lock")).map_err(wrong)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => {
@@ -116,7 +126,8 @@ impl Disk for Folder {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).append(true).create_new(true).open(self.path.join(name))?;
+        let mut file = OpenOptions::new();
+        let file = file.read(true).append(true).create_new(true).mode(PRIVATE).open(self.path.join(name))?;
         // The name survives from here on: no later than the first sync, as promised.
         File::open(&self.path)?.sync_all()?;
         Ok(Box::new(file))

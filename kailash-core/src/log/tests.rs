@@ -210,6 +210,8 @@ fn a_folder_is_used_by_one_process_at_a_time() {
     let folder = std::env::temp_dir().join(format!("kailash-log-{}", std::process::id()));
     let log = SegmentLog::open(Folder::open(&folder).unwrap(), SMALL).unwrap();
     assert_eq!(Folder::open(&folder).err().unwrap().code(), "log.locked");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&folder).unwrap().permissions());
+    assert_eq!(mode & 0o077, 0, "nobody else reads what flows through workflows");
     assert_eq!(append(&log, (0..20).map(|n| body(n, 50)).collect()).unwrap(), 0);
     assert_eq!(append(&log, vec![body(20, 50)]).unwrap(), 20);
     drop(log);
