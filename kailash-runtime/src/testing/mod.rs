@@ -3,10 +3,11 @@
 //! A check is an async function over a factory of runtimes; it panics with the rule that was broken. Tests expand the
 //! suite with [`runtime_conformance!`](crate::runtime_conformance), so that each check is a test of its own:
 //!
-//! ```ignore
+//! ```
 //! mod local {
-//!     kailash_runtime::runtime_conformance!(|services, settings| LocalRuntime::with_settings(services, settings));
+//!     kailash_runtime::runtime_conformance!(kailash_runtime::LocalRuntime::with_settings);
 //! }
+//! # fn main() {}
 //! ```
 #![expect(
     clippy::expect_used,
