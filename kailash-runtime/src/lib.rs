@@ -13,7 +13,7 @@ mod schedule;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use journal::{End, Happened, Journal, Past};
+pub use journal::{End, Happened, Journal, Past, Summary};
 pub use plan::Plan;
 pub use run::{
     Events, Hook, Keep, NodeError, NodeStatus, Outcome, Results, RunError, RunHandle, Settings, Unfinished,

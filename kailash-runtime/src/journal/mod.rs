@@ -12,6 +12,7 @@ mod history;
 mod past;
 mod record;
 mod scribe;
+mod summary;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use past::{End, Past};
 pub(crate) use past::{Units, in_doubt};
 pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};
 pub(crate) use scribe::{Admission, Scribe};
+pub use summary::Summary;
 
 /// Where the journals of runs are kept.
 #[derive(Clone)]
@@ -46,6 +48,14 @@ impl Journal {
     pub fn with_labels(mut self, labels: Map) -> Self {
         self.labels = labels;
         self
+    }
+
+    /// `run` at a glance, without its values.
+    ///
+    /// # Errors
+    /// Kind `Missing`, code `run.unknown`; damage in storage.
+    pub async fn summary(&self, run: RunId) -> Result<Summary> {
+        summary::read(self, run).await
     }
 
     /// What happened in `run`, from its beginning.

@@ -34,6 +34,8 @@ pub(crate) enum Record {
         /// The release that wrote it.
         kailash: Text,
         at: Timestamp,
+        /// The workflow's name.
+        name: Text,
         /// The document in Kailash's own form.
         document: Payload,
         /// The run parameters: of single nodes, and of all.
@@ -137,10 +139,11 @@ impl Record {
             return Ok(bytes.into());
         }
         let apart = match self {
-            Self::Begun { format, kailash, at, document, nodes, everywhere, labels } => Self::Begun {
+            Self::Begun { format, kailash, at, name, document, nodes, everywhere, labels } => Self::Begun {
                 format,
                 kailash,
                 at,
+                name,
                 document: document.in_blob(holder, blobs).await?,
                 nodes: nodes.in_blob(holder, blobs).await?,
                 everywhere: everywhere.in_blob(holder, blobs).await?,

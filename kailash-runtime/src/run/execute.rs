@@ -150,6 +150,7 @@ fn begun(
         format: FORMAT,
         kailash: env!("CARGO_PKG_VERSION").into(),
         at: settings.clock.now(),
+        name: workflow.name().clone(),
         document: Payload::Here(document),
         nodes: Payload::Here(nodes.into()),
         everywhere: Payload::Here(params.everywhere().clone().into()),

@@ -8,7 +8,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::Subcommand;
 use kailash_core::validate::Issue;
-use kailash_runtime::{Journal, Past};
+use kailash_runtime::{Journal, Summary};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -80,19 +80,19 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
 }
 
 /// The status of a run: `open` until it has ended.
-fn status(past: &Past) -> &'static str {
-    past.end().map_or("open", |end| end.status.as_str())
+fn status(run: &Summary) -> &'static str {
+    run.end.as_ref().map_or("open", |end| end.status.as_str())
 }
 
-fn summary(past: &Past) -> Json {
+fn summary(run: &Summary) -> Json {
     json!({
-        "run_id": past.run().to_string(),
-        "workflow": past.document().name.as_str(),
-        "status": status(past),
-        "began": past.began(),
-        "ended": past.end().map(|end| end.at),
-        "answered": past.answered(),
-        "error": past.end().and_then(|end| end.error.as_ref()).map(|error| json!({
+        "run_id": run.run.to_string(),
+        "workflow": run.workflow.as_str(),
+        "status": status(run),
+        "began": run.began,
+        "ended": run.end.as_ref().map(|end| end.at),
+        "answered": run.answered,
+        "error": run.end.as_ref().and_then(|end| end.error.as_ref()).map(|error| json!({
             "kind": error.kind().as_str(), "code": error.code(), "message": error.to_string(), "hint": error.hint(),
         })),
     })
@@ -101,7 +101,7 @@ fn summary(past: &Past) -> Json {
 async fn list(journal: &Journal, as_json: bool) -> Result<()> {
     let mut listed = Vec::new();
     for run in journal::all(journal).await? {
-        listed.push(journal.past(run).await?);
+        listed.push(journal.summary(run).await?);
     }
     let mut out = out();
     if as_json {
@@ -109,15 +109,15 @@ async fn list(journal: &Journal, as_json: bool) -> Result<()> {
         return Ok(out.flush()?);
     }
     let paint = Paint::stdout();
-    for past in &listed {
-        let status = status(past);
+    for run in &listed {
+        let status = status(run);
         let shown = match status {
             "completed" => paint.green(format!("{status:<9}")),
             "open" => paint.yellow(format!("{status:<9}")),
             _ => paint.red(format!("{status:<9}")),
         };
-        let name = clean(&past.document().name).into_owned();
-        writeln!(out, "{}  {shown}  {}  {:>6} done  {name}", past.run(), past.began(), past.answered())?;
+        let name = clean(&run.workflow).into_owned();
+        writeln!(out, "{}  {shown}  {}  {:>6} done  {name}", run.run, run.began, run.answered)?;
     }
     Ok(out.flush()?)
 }

@@ -29,8 +29,8 @@ pub(super) async fn main(journal: &Journal, args: &Args, as_json: bool) -> Resul
     if let Some(days) = args.ended_days {
         let before = SystemClock::default().now().unix_millis() - i64::from(days) * 24 * 60 * 60 * 1000;
         for run in journal::all(journal).await? {
-            let past = journal.past(run).await?;
-            if past.end().is_some_and(|end| end.at.unix_millis() <= before) && !gone.contains(&run) {
+            let known = journal.summary(run).await?;
+            if known.end.is_some_and(|end| end.at.unix_millis() <= before) && !gone.contains(&run) {
                 gone.push(run);
             }
         }

@@ -14,17 +14,17 @@ use crate::cli::{
 /// Shows a run.
 pub(super) async fn show(journal: &Journal, name: &str, as_json: bool) -> Result<()> {
     let run = journal::find(journal, name).await?;
-    let past = journal.past(run).await?;
+    let shown = journal.summary(run).await?;
     let mut out = out();
     if as_json {
-        writeln!(out, "{:#}", summary(&past))?;
+        writeln!(out, "{:#}", summary(&shown))?;
         return Ok(out.flush()?);
     }
     writeln!(out, "run       {run}")?;
-    writeln!(out, "workflow  {}", clean(&past.document().name))?;
-    writeln!(out, "status    {}", status(&past))?;
-    writeln!(out, "began     {}", past.began())?;
-    if let Some(end) = past.end() {
+    writeln!(out, "workflow  {}", clean(&shown.workflow))?;
+    writeln!(out, "status    {}", status(&shown))?;
+    writeln!(out, "began     {}", shown.began)?;
+    if let Some(end) = &shown.end {
         writeln!(out, "ended     {}", end.at)?;
         if let Some(error) = &end.error {
             writeln!(out, "error     {} [{}]", clean(&error.to_string()), error.code())?;

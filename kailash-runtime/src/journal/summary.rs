@@ -1,0 +1,47 @@
+//! A run at a glance: what can be told without loading any of its values from blobs.
+
+use kailash_core::{Error, Result, RunId, Text, exec::Timestamp};
+
+use super::{End, Journal, Record};
+
+/// How many records are read at a time.
+const PAGE: usize = 1000;
+
+/// A run at a glance.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The run.
+    pub run: RunId,
+    /// The workflow's name.
+    pub workflow: Text,
+    /// When it began.
+    pub began: Timestamp,
+    /// How it ended, if it did.
+    pub end: Option<End>,
+    /// How many units have given their outputs or failed for good.
+    pub answered: usize,
+}
+
+pub(super) async fn read(journal: &Journal, run: RunId) -> Result<Summary> {
+    let (mut summary, mut next) = (None, 0);
+    loop {
+        let entries = journal.log.read(run, next, PAGE).await?;
+        if entries.is_empty() {
+            let unknown = || Error::missing("run.unknown", format!("there is no run {run} in the journal"));
+            return summary.ok_or_else(unknown);
+        }
+        for entry in entries {
+            next = entry.seq + 1;
+            match (Record::decode(&entry.body)?, &mut summary) {
+                (Record::Begun { at, name, .. }, _) => {
+                    summary = Some(Summary { run, workflow: name, began: at, end: None, answered: 0 });
+                }
+                (Record::Done { .. } | Record::Failed { .. }, Some(summary)) => summary.answered += 1,
+                (Record::Ended { at, status, error }, Some(summary)) => {
+                    summary.end = Some(End { at, status, error: error.map(Into::into) });
+                }
+                _ => {}
+            }
+        }
+    }
+}
