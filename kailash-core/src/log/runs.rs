@@ -128,6 +128,23 @@ impl SegmentRunLog {
         (self.log.segments().iter().map(|(_, bytes)| bytes).sum(), lock(&self.index).live)
     }
 
+    /// Puts records behind what waits to be written; `then` changes the index when they are durable, or failed.
+    fn write(
+        &self,
+        records: Vec<Bytes>,
+        then: impl FnOnce(&mut Index, &Result<u64>) + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<u64>>> {
+        let (sender, receiver) = oneshot::channel();
+        let index = Arc::clone(&self.index);
+        let answer = move |written: Result<u64>| {
+            then(&mut lock(&index), &written);
+            // Whoever wrote may have stopped waiting.
+            drop(sender.send(written));
+        };
+        self.log.append_with(records, Box::new(answer))?;
+        Ok(receiver)
+    }
+
     /// Frees what is dead, once that is most of the log: moves what lives in the oldest segment to the end.
     async fn compact(&self) -> Result<()> {
         loop {
@@ -171,21 +188,14 @@ impl SegmentRunLog {
         if records.is_empty() {
             return Ok(Relocation::Nothing);
         }
-        let (sender, receiver) = oneshot::channel();
-        let shared = Arc::clone(&self.index);
-        let answer = move |written: Result<u64>| {
-            if let Ok(first) = &written {
-                let mut index = lock(&shared);
-                for (place, (run, seq, before)) in (*first..).zip(moving) {
-                    if index.is_at(run, seq, before) {
-                        index.found(run, seq, place, 0);
-                    }
+        let moved = self.write(records, move |index, written| {
+            for (place, (run, seq, before)) in written.iter().flat_map(|first| *first..).zip(moving) {
+                if index.is_at(run, seq, before) {
+                    index.found(run, seq, place, 0);
                 }
             }
-            drop(sender.send(written));
-        };
-        self.log.append_with(records, Box::new(answer))?;
-        Ok(Relocation::Moving(receiver))
+        });
+        moved.map(Relocation::Moving)
     }
 }
 
@@ -215,23 +225,18 @@ impl RunLog for SegmentRunLog {
             let bodies: Vec<Bytes> =
                 (expected..).zip(&records).map(|(seq, body)| wrap(run, seq, body)).collect();
             let sizes: Vec<u64> = bodies.iter().map(|body| body.len() as u64).collect();
-            let (sender, receiver) = oneshot::channel();
-            let shared = Arc::clone(&self.index);
-            let answer = move |written: Result<u64>| {
-                let mut index = lock(&shared);
+            let appended = self.write(bodies, move |index, written| {
                 index.set(run, State::Idle);
-                if let Ok(first) = &written {
+                if let Ok(first) = written {
                     for (at, size) in (0_u64..).zip(sizes) {
                         index.found(run, expected + at, first + at, size);
                     }
                 } else if index.runs.get(&run).is_some_and(|journal| journal.places.is_empty()) {
                     index.runs.remove(&run);
                 }
-                drop(sender.send(written));
-            };
-            self.log.append_with(bodies, Box::new(answer))?;
+            })?;
             index.runs.entry(run).or_default().state = State::Appending;
-            receiver
+            appended
         };
         appended.await.map_err(|_| gone())?.map(drop)
     }
@@ -269,20 +274,15 @@ impl RunLog for SegmentRunLog {
             }
             let mut body = BytesMut::with_capacity(HEAD);
             head(&mut body, FORGOTTEN, run, 0);
-            let (sender, receiver) = oneshot::channel();
-            let shared = Arc::clone(&self.index);
-            let answer = move |written: Result<u64>| {
-                let mut index = lock(&shared);
+            let forgotten = self.write(vec![body.freeze()], move |index, written| {
                 if written.is_ok() {
                     index.forget(run);
                 } else {
                     index.set(run, State::Idle);
                 }
-                drop(sender.send(written));
-            };
-            self.log.append_with(vec![body.freeze()], Box::new(answer))?;
+            })?;
             index.set(run, State::Leaving);
-            receiver
+            forgotten
         };
         forgotten.await.map_err(|_| gone())??;
         self.compact().await

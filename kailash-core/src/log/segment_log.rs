@@ -102,10 +102,8 @@ impl SegmentLog {
     /// Kind `Limit` for a record over 16 MiB (`log.record`) and while too much waits (`log.busy`). The future fails
     /// with `log.full` while the disk is full, and with `log.broken` once it failed otherwise.
     pub fn append(&self, records: Vec<Bytes>) -> Result<Appended> {
-        let (sender, receiver) = oneshot::channel();
-        // The receiver is gone only if nobody wants to know.
-        self.append_with(records, Box::new(move |result| drop(sender.send(result))))?;
-        Ok(Appended(receiver))
+        records.iter().try_for_each(|body| record::check(body))?;
+        self.job(|answer| Job::Append { records, answer })
     }
 
     /// [`SegmentLog::append`] that tells `answer`, on the writer's thread: it must not block.
@@ -135,6 +133,7 @@ impl SegmentLog {
 
     fn job(&self, job: impl FnOnce(Answer) -> Job) -> Result<Appended> {
         let (sender, receiver) = oneshot::channel();
+        // The receiver is gone only if nobody wants to know.
         self.shared.queue.push(job(Box::new(move |result| drop(sender.send(result)))))?;
         Ok(Appended(receiver))
     }

@@ -3,10 +3,7 @@
 use kailash_core::{Error, Result, RunId, RunStatus, Text, UnitId, exec::Timestamp};
 use serde::Serialize;
 
-use super::{Journal, Record};
-
-/// How many records are read at a time.
-const PAGE: usize = 1000;
+use super::{Journal, Record, records::Records};
 
 /// One record of a journal, without values.
 #[derive(Clone, Debug, Serialize)]
@@ -34,19 +31,11 @@ pub struct Happened {
 }
 
 pub(super) async fn read(journal: &Journal, run: RunId) -> Result<Vec<Happened>> {
-    let mut history = Vec::new();
-    loop {
-        let entries = journal.log.read(run, history.len() as u64, PAGE).await?;
-        if entries.is_empty() && history.is_empty() {
-            return Err(Error::missing("run.unknown", format!("there is no run {run} in the journal")));
-        }
-        if entries.is_empty() {
-            return Ok(history);
-        }
-        for entry in entries {
-            history.push(happened(run, entry.seq, Record::decode(&entry.body)?));
-        }
+    let (mut records, mut history) = (Records::of(journal, run), Vec::new());
+    while let Some(page) = records.page().await? {
+        history.extend(page.into_iter().map(|(seq, record)| happened(run, seq, record)));
     }
+    Ok(history)
 }
 
 fn happened(run: RunId, seq: u64, record: Record) -> Happened {

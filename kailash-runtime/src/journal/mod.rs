@@ -11,6 +11,7 @@
 mod history;
 mod past;
 mod record;
+mod records;
 mod scribe;
 mod summary;
 

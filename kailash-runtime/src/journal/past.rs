@@ -13,10 +13,8 @@ use kailash_core::{
 use super::{
     Journal,
     record::{FORMAT, Record, UnitPath},
+    records::{Records, unknown},
 };
-
-/// How many records are read at a time.
-const PAGE: usize = 1000;
 
 /// A run as its journal knows it.
 pub struct Past {
@@ -72,16 +70,11 @@ impl Past {
     /// # Errors
     /// Kind `Missing`, code `run.unknown`; code `format.newer` for a journal of a later release; damage in storage.
     pub(crate) async fn read(journal: &Journal, run: RunId) -> Result<Self> {
-        let unknown = || Error::missing("run.unknown", format!("there is no run {run} in the journal"));
-        let (mut first, mut units, mut end, mut length) = (None, Units::default(), None, 0);
-        loop {
-            let entries = journal.log.read(run, length, PAGE).await?;
-            if entries.is_empty() {
-                break;
-            }
-            for entry in entries {
-                length = entry.seq + 1;
-                match Record::decode(&entry.body)? {
+        let mut records = Records::of(journal, run);
+        let (mut first, mut units, mut end) = (None, Units::default(), None);
+        while let Some(page) = records.page().await? {
+            for (_, record) in page {
+                match record {
                     begun @ Record::Begun { .. } => first = Some(begun),
                     Record::Started { unit } => drop(units.started.insert(unit)),
                     Record::Done { unit, outputs: kept } => {
@@ -102,7 +95,7 @@ impl Past {
             }
         }
         let Some(Record::Begun { format, at: began, document, nodes, everywhere, labels, .. }) = first else {
-            return Err(unknown());
+            return Err(unknown(run));
         };
         FORMAT.check(format)?;
         let document = document.value(&*journal.blobs).await?;
@@ -116,7 +109,7 @@ impl Past {
         for (name, value) in map_of(everywhere.value(&*journal.blobs).await?)? {
             params.set_everywhere(name, value);
         }
-        Ok(Self { run, began, document, params, end, units, labels, length })
+        Ok(Self { run, began, document, params, end, units, labels, length: records.count() })
     }
 
     /// The run.

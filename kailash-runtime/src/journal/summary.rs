@@ -1,11 +1,11 @@
 //! A run at a glance: what can be told without loading any of its values from blobs.
 
-use kailash_core::{Error, Result, RunId, Text, exec::Timestamp};
+use kailash_core::{Result, RunId, Text, exec::Timestamp};
 
-use super::{End, Journal, Record};
-
-/// How many records are read at a time.
-const PAGE: usize = 1000;
+use super::{
+    End, Journal, Record,
+    records::{Records, unknown},
+};
 
 /// A run at a glance.
 #[derive(Clone, Debug)]
@@ -23,16 +23,10 @@ pub struct Summary {
 }
 
 pub(super) async fn read(journal: &Journal, run: RunId) -> Result<Summary> {
-    let (mut summary, mut next) = (None, 0);
-    loop {
-        let entries = journal.log.read(run, next, PAGE).await?;
-        if entries.is_empty() {
-            let unknown = || Error::missing("run.unknown", format!("there is no run {run} in the journal"));
-            return summary.ok_or_else(unknown);
-        }
-        for entry in entries {
-            next = entry.seq + 1;
-            match (Record::decode(&entry.body)?, &mut summary) {
+    let (mut records, mut summary) = (Records::of(journal, run), None);
+    while let Some(page) = records.page().await? {
+        for (_, record) in page {
+            match (record, &mut summary) {
                 (Record::Begun { at, name, .. }, _) => {
                     summary = Some(Summary { run, workflow: name, began: at, end: None, answered: 0 });
                 }
@@ -44,4 +38,5 @@ pub(super) async fn read(journal: &Journal, run: RunId) -> Result<Summary> {
             }
         }
     }
+    summary.ok_or_else(|| unknown(run))
 }
