@@ -58,33 +58,25 @@ impl Writer {
         if appends.is_empty() {
             return;
         }
-        if let Some(error) = &self.broken {
-            appends.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
-            return;
-        }
         let write = self.shared.next();
-        let target = self.target(write);
-        let (made, salt) = match &target {
-            Ok(target) => (target.made, target.salt),
-            Err(error) => {
-                appends.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
-                return;
-            }
+        let target = match self.broken.clone().map_or_else(|| self.target(write), Err) {
+            Ok(target) => target,
+            Err(error) => return refuse(appends.into_iter().map(|(_, answer)| answer), &error),
         };
         self.buffer.clear();
-        if made {
+        if target.made {
             self.buffer.extend_from_slice(&segment::header(write).0);
         }
         let mut index = write;
         let mut written: Vec<Written> = Vec::with_capacity(appends.len());
         for (records, answer) in appends {
             for body in &records {
-                record::encode(&mut self.buffer, salt, index, write, body);
+                record::encode(&mut self.buffer, target.salt, index, write, body);
                 index += 1;
             }
             written.push((records.iter().map(|body| record::HEADER + body.len()).collect(), answer));
         }
-        match target.and_then(|target| self.store(target, write, &written)) {
+        match self.store(target, write, &written) {
             Ok(()) => {
                 let mut first = write;
                 for (sizes, answer) in written {
@@ -93,7 +85,7 @@ impl Writer {
                     first = next;
                 }
             }
-            Err(error) => written.into_iter().for_each(|(_, answer)| answer(Err(error.clone()))),
+            Err(error) => refuse(written.into_iter().map(|(_, answer)| answer), &error),
         }
         // A large write leaves no large buffer behind.
         self.buffer.shrink_to(MAX_WRITE);
@@ -182,6 +174,11 @@ impl Writer {
         }
         Ok(state.segments.front().map_or(state.base, |first| first.first))
     }
+}
+
+/// Tells everybody of the same failure.
+fn refuse(answers: impl Iterator<Item = Answer>, error: &Error) {
+    answers.for_each(|answer| answer(Err(error.clone())));
 }
 
 /// Where a write goes.
