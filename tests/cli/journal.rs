@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::support::{ADD, Folder, Said};
 
-/// How long the sink takes for a request, so that a kill can land in it.
-const HOLD: Duration = Duration::from_millis(15);
+/// About how long a request and what follows from it take.
+const STEP: Duration = Duration::from_millis(10);
 
 /// A server that counts requests, and effects by their idempotency keys.
 #[derive(Clone, Default)]
@@ -29,6 +29,8 @@ struct Counted {
     requests: BTreeMap<String, u32>,
     /// Effects by key: what was done, once each.
     effects: BTreeMap<String, String>,
+    /// The request, counted from now, that is not answered while whoever sent it lives.
+    held: Option<usize>,
 }
 
 impl Sink {
@@ -48,7 +50,6 @@ impl Sink {
     }
 
     /// Answers one request, if whoever sent it lives long enough.
-    #[expect(clippy::disallowed_methods, reason = "the sink takes its time, so that a kill can land in it")]
     fn serve(&self, stream: &TcpStream, arrived: &Sender<String>) -> Option<()> {
         let mut reader = BufReader::new(stream);
         let mut first = String::new();
@@ -66,16 +67,27 @@ impl Sink {
             }
         }
         reader.read_exact(&mut vec![0; length]).ok()?;
-        {
+        let hold = {
             let mut counted = self.0.lock().unwrap();
             *counted.requests.entry(path.clone()).or_default() += 1;
             counted.effects.insert(key, path.clone());
-        }
+            let hold = counted.held == Some(0);
+            counted.held = counted.held.and_then(|to_go| to_go.checked_sub(1));
+            hold
+        };
         // Nobody listens any more once the test is over.
         arrived.send(path).ok()?;
-        std::thread::sleep(HOLD);
+        if hold {
+            // Ends when the connection does, with the process at its other end.
+            reader.read_to_end(&mut Vec::new()).ok()?;
+        }
         let mut stream = stream;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").ok()
+    }
+
+    /// Leaves one request without an answer, after so many others.
+    fn hold_after(&self, others: usize) {
+        self.0.lock().unwrap().held = Some(others);
     }
 
     fn requests(&self) -> BTreeMap<String, u32> {
@@ -132,14 +144,18 @@ fn killed_at_any_moment_a_run_goes_on_and_every_effect_is_counted_once() {
         let moments: &[usize] =
             [&[0][..], &[1], &[2], &[3], &[0, 1], &[1, 0], &[2, 0], &[0, 0, 0]][round % 8];
         for moment in moments {
+            let between = round % 5 == 4;
+            if !between {
+                sink.hold_after(*moment);
+            }
             let mut child =
                 folder.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             let seen: Vec<String> =
                 (0..=*moment).map_while(|_| arrived.recv_timeout(Duration::from_secs(20)).ok()).collect();
             assert_eq!(seen.len(), moment + 1, "round {round}: the sink was asked");
-            if round % 5 == 4 {
+            if between {
                 // Until the next request at most: the kill lands somewhere between two nodes.
-                drop(arrived.recv_timeout(HOLD + Duration::from_millis(round as u64 % 3)));
+                drop(arrived.recv_timeout(STEP + Duration::from_millis(round as u64 % 3)));
             } else {
                 within += 1;
             }
@@ -179,6 +195,7 @@ fn a_request_that_nobody_can_be_sure_of_is_reported_and_not_repeated() {
     let sink = Sink::default();
     let (address, arrived) = sink.open();
     let folder = Folder::with("chain.json", chain(&address, false));
+    sink.hold_after(0);
     let mut command = folder.command(&["run", "chain.json", "--journal", "j"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     arrived.recv_timeout(Duration::from_secs(20)).unwrap();
