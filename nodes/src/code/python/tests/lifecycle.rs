@@ -1,7 +1,5 @@
 //! When workers are started, shared and ended.
 
-use std::time::Instant;
-
 use super::*;
 
 #[tokio::test]
@@ -183,41 +181,6 @@ async fn workers_do_not_outlive_a_process_that_is_killed() {
     assert!(worker.is_some());
     process.kill().await.unwrap();
     ended(worker).await;
-}
-
-/// Prints the figures; run with `--run-ignored only --no-capture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn measure() {
-    let pool = pool_of_one();
-    let began = Instant::now();
-    run(&pool, call("result = 1")).await;
-    println!("probe and first worker: {:?}", began.elapsed());
-    fail(&pool, call("import os\nos._exit(1)")).await;
-    let began = Instant::now();
-    run(&pool, call("result = 1")).await;
-    println!("another worker: {:?}", began.elapsed());
-    for (name, call) in [
-        ("warm call", with("result = {'y': x * 2}", &json!({"x": 3}))),
-        (
-            "warm async call",
-            Call { mode: Mode::AsyncExec, ..call("import asyncio\nawait asyncio.sleep(0)\nresult = 1") },
-        ),
-        ("1 MiB there and back", with("result = v", &json!({"v": "x".repeat(1 << 20)}))),
-    ] {
-        for _ in 0..20 {
-            run(&pool, call.clone()).await;
-        }
-        let mut times = Vec::new();
-        for _ in 0..500 {
-            let call = call.clone();
-            let began = Instant::now();
-            drop(pool.call(call).await.unwrap());
-            times.push(began.elapsed());
-        }
-        times.sort();
-        println!("{name}: median {:?}, 99% {:?}", times[250], times[495]);
-    }
 }
 
 #[test]
