@@ -10,7 +10,7 @@ pub use kailash_core::{
 };
 pub use kailash_runtime::{
     End, Events, Happened, Hook, Journal, Keep, LocalRuntime, NodeError, NodeStatus, Past, Plan, Results,
-    RunError, RunHandle, Runtime, Settings, Summary, Unfinished, by_name,
+    RunControl, RunError, RunHandle, Runtime, Settings, Summary, Unfinished, Wait, by_name,
 };
 
 #[cfg(feature = "parallel")]

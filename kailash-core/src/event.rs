@@ -50,6 +50,15 @@ pub enum What {
         /// Wall time in milliseconds.
         duration_ms: f64,
     },
+    /// Nothing is left to do but wait: the run was put aside until a time or a signal comes.
+    #[serde(rename = "run.suspended")]
+    RunSuspended {
+        /// When it goes on at the latest.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Timestamp>,
+        /// The signals that it waits for.
+        signals: Vec<Text>,
+    },
     /// A node began an attempt.
     #[serde(rename = "node.started")]
     NodeStarted,
@@ -80,6 +89,22 @@ pub enum What {
     /// A node was not run because no branch led to it or something before it failed.
     #[serde(rename = "node.skipped")]
     NodeSkipped,
+    /// A node waits for time or a signal; it costs no task meanwhile.
+    #[serde(rename = "node.suspended")]
+    NodeSuspended {
+        /// When it is woken at the latest.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Timestamp>,
+        /// The signal that wakes it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        signal: Option<Text>,
+    },
+    /// What a node waited for has come.
+    #[serde(rename = "node.woken")]
+    NodeWoken {
+        /// Whether a signal came, and not the time.
+        signal: bool,
+    },
     /// A turn of a cycle ended.
     #[serde(rename = "cycle.turned")]
     CycleTurned {
@@ -113,6 +138,8 @@ pub enum What {
 pub enum RunStatus {
     /// Under way.
     Running,
+    /// It waits for a time or a signal.
+    Suspended,
     /// Every node that had to run did, and none failed.
     Completed,
     /// A node failed, a limit passed, or the run could not go on.
@@ -127,6 +154,7 @@ impl RunStatus {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Suspended => "suspended",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",

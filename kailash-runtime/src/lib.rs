@@ -13,10 +13,11 @@ mod schedule;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use journal::{End, Happened, Journal, Past, Summary};
+pub use journal::{End, Happened, Journal, Past, Summary, Wait};
 pub use plan::Plan;
 pub use run::{
-    Events, Hook, Keep, NodeError, NodeStatus, Outcome, Results, RunError, RunHandle, Settings, Unfinished,
+    Events, Hook, Keep, NodeError, NodeStatus, Outcome, Results, RunControl, RunError, RunHandle, Settings,
+    Unfinished,
 };
 #[cfg(feature = "parallel")]
 pub use runtime::ParallelRuntime;

@@ -98,6 +98,9 @@ fn check(args: &Args) -> Result<Valid, Refusal> {
         }
         Err(RunError::Unfinished(unfinished)) => Err(unfinished.error.into()),
         Err(RunError::Lost { error, .. }) => Err(error.into()),
+        Err(suspended @ RunError::Suspended { .. }) => {
+            Err(Refusal::of(Issue::error("internal", suspended.to_string())))
+        }
     }
 }
 

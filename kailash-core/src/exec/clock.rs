@@ -19,6 +19,20 @@ impl Timestamp {
         Self(jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX))
     }
 
+    /// The point `duration` later; the latest one possible if that is too far.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let later =
+            jiff::SignedDuration::try_from(duration).and_then(|duration| self.0.checked_add(duration));
+        Self(later.unwrap_or(jiff::Timestamp::MAX))
+    }
+
+    /// The time from `earlier` to this, zero if that is later.
+    #[must_use]
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::try_from(self.0.duration_since(earlier.0)).unwrap_or_default()
+    }
+
     /// Milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn unix_millis(self) -> i64 {

@@ -32,6 +32,12 @@ pub trait RunLog: Send + Sync {
     /// Damage in storage.
     async fn read(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<Entry>>;
 
+    /// The last record of `run`; none for an unknown run.
+    ///
+    /// # Errors
+    /// Damage in storage.
+    async fn last(&self, run: RunId) -> Result<Option<Entry>>;
+
     /// The runs after `after`, in order of their ids, at most `limit`.
     ///
     /// # Errors
@@ -80,6 +86,12 @@ impl RunLog for MemoryRunLog {
         let journal = runs.get(&run).map(Vec::as_slice).unwrap_or_default();
         let entries = (0_u64..).zip(journal).map(|(seq, body)| Entry { seq, body: body.clone() });
         Ok(entries.skip_while(|entry| entry.seq < from).take(limit).collect())
+    }
+
+    async fn last(&self, run: RunId) -> Result<Option<Entry>> {
+        let runs = lock(&self.0);
+        let journal = runs.get(&run).map(Vec::as_slice).unwrap_or_default();
+        Ok((0_u64..).zip(journal).last().map(|(seq, body)| Entry { seq, body: body.clone() }))
     }
 
     async fn runs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>> {

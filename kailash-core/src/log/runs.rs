@@ -257,6 +257,12 @@ impl RunLog for SegmentRunLog {
         Ok(entries)
     }
 
+    async fn last(&self, run: RunId) -> Result<Option<Entry>> {
+        let length = lock(&self.index).runs.get(&run).map_or(0, |journal| journal.places.len() as u64);
+        let Some(last) = length.checked_sub(1) else { return Ok(None) };
+        Ok(self.read(run, last, 1).await?.pop())
+    }
+
     async fn runs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>> {
         let index = lock(&self.index);
         let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);

@@ -87,11 +87,13 @@ pub struct Body {
     pub streaming: Option<Streaming>,
     /// Whether the whole form may serve as a stage.
     pub lift: Option<Lift>,
+    /// Whether the whole form may answer [`Outcome::Suspend`]: its inputs are kept meanwhile.
+    pub suspends: bool,
 }
 
 impl Body {
     fn of(whole: Whole) -> Self {
-        Self { whole: Some(whole), streaming: None, lift: None }
+        Self { whole: Some(whole), streaming: None, lift: None, suspends: false }
     }
 
     /// Tiny code that runs on the dispatcher: under a microsecond, never blocking.
@@ -121,12 +123,22 @@ impl Body {
 
     /// Code that only makes items.
     pub fn source(factory: impl SourceFactory + 'static) -> Self {
-        Self { whole: None, streaming: Some(Streaming::Source(Arc::new(factory))), lift: None }
+        Self {
+            whole: None,
+            streaming: Some(Streaming::Source(Arc::new(factory))),
+            lift: None,
+            suspends: false,
+        }
     }
 
     /// Code that only takes items.
     pub fn stage(factory: impl StageFactory + 'static) -> Self {
-        Self { whole: None, streaming: Some(Streaming::Stage(Arc::new(factory))), lift: None }
+        Self {
+            whole: None,
+            streaming: Some(Streaming::Stage(Arc::new(factory))),
+            lift: None,
+            suspends: false,
+        }
     }
 
     /// The same body, with code that makes items beside it.
@@ -140,6 +152,13 @@ impl Body {
     #[must_use]
     pub fn with_stage(mut self, factory: impl StageFactory + 'static) -> Self {
         self.streaming = Some(Streaming::Stage(Arc::new(factory)));
+        self
+    }
+
+    /// The same body, which may answer [`Outcome::Suspend`].
+    #[must_use]
+    pub fn suspending(mut self) -> Self {
+        self.suspends = true;
         self
     }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A unit of work in the numbering of its run: the frame of its scope and its place there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitKey {
     /// The frame.
     pub frame: u32,

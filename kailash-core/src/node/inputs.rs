@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::Woken;
 use crate::{Error, Map, Result, Text, Value};
 
 /// The values of a node's inputs, by position in its declared inputs.
@@ -11,6 +12,7 @@ use crate::{Error, Map, Result, Text, Value};
 pub struct Inputs {
     values: SmallVec<[Option<Value>; 3]>,
     extra: Option<Arc<[(Text, Value)]>>,
+    woken: Option<Box<Woken>>,
 }
 
 impl Inputs {
@@ -35,6 +37,17 @@ impl Inputs {
     /// Run parameters beyond the declared inputs.
     pub fn extra(&self) -> impl Iterator<Item = (&Text, &Value)> {
         self.extra.iter().flat_map(|extra| extra.iter()).map(|(name, value)| (name, value))
+    }
+
+    /// What woke the node, if it was suspended and is run again.
+    #[must_use]
+    pub fn woken(&self) -> Option<&Woken> {
+        self.woken.as_deref()
+    }
+
+    /// Says what woke the node; for runtimes.
+    pub fn set_woken(&mut self, woken: Woken) {
+        self.woken = Some(Box::new(woken));
     }
 
     /// How many inputs there are, given or not.
@@ -140,7 +153,7 @@ impl Inputs {
 
 impl FromIterator<Option<Value>> for Inputs {
     fn from_iter<I: IntoIterator<Item = Option<Value>>>(values: I) -> Self {
-        Self { values: values.into_iter().collect(), extra: None }
+        Self { values: values.into_iter().collect(), extra: None, woken: None }
     }
 }
 

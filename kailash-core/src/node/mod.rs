@@ -13,7 +13,7 @@ mod types;
 pub use body::{Body, BoxFuture, Lift, Run, RunAsync, Streaming, Whole};
 pub use context::{Context, RunScope, UnitKey};
 pub use inputs::Inputs;
-pub use outcome::{Outcome, Wake};
+pub use outcome::{Outcome, Wake, Woken};
 pub use outputs::Outputs;
 pub use scope::{Feed, OnItemError, Repeat, Scope, Tap};
 pub use spec::{Effect, Input, Output, Ports, Requirement, Spec};

@@ -24,6 +24,7 @@ pub const CHECKS: &[Check<Subject>] = checks![
     of_concurrent_writers_exactly_one_wins,
     an_append_is_whole_or_not_at_all,
     reading_goes_by_pages,
+    the_last_record_is_found_at_once,
     an_oversized_record_is_refused_and_changes_nothing,
     an_empty_append_only_checks_the_position,
     records_keep_every_byte,
@@ -72,6 +73,15 @@ async fn records_come_back_in_order_and_dense(log: Subject) {
     assert_eq!(positions, [0, 1, 2], "positions are dense from 0");
     let texts: Vec<_> = entries.into_iter().map(|entry| entry.body).collect();
     assert_eq!(texts, bodies(&["a", "b", "c"]), "records come back in the order of appending");
+}
+
+async fn the_last_record_is_found_at_once(log: Subject) {
+    assert_eq!(log.last(RUN).await.expect("asking succeeds"), None, "an unknown run has no last record");
+    for count in 1..4 {
+        log.append(RUN, count - 1, bodies(&["x"])).await.expect("the append succeeds");
+        let last = log.last(RUN).await.expect("asking succeeds").expect("there is one");
+        assert_eq!(last.seq, count - 1, "the last record is the one appended last");
+    }
 }
 
 async fn an_unknown_run_is_empty(log: Subject) {

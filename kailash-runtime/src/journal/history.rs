@@ -10,15 +10,18 @@ use super::{Journal, Record, records::Records};
 pub struct Happened {
     /// The position in the journal, from 0.
     pub seq: u64,
-    /// `begun`, `started`, `done`, `failed` or `ended`.
+    /// `begun`, `started`, `done`, `failed`, `suspended`, `woken`, `signalled`, `parked` or `ended`.
     #[serde(rename = "type")]
     pub what: &'static str,
     /// The unit, as [`UnitId`] prints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<Text>,
-    /// When; only of the run itself.
+    /// When; only of the run itself, and until when a unit waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+    /// The signal that was sent or that a unit waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Text>,
     /// How the run ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<RunStatus>,
@@ -39,8 +42,16 @@ pub(super) async fn read(journal: &Journal, run: RunId) -> Result<Vec<Happened>>
 }
 
 fn happened(run: RunId, seq: u64, record: Record) -> Happened {
-    let nothing =
-        Happened { seq, what: "begun", unit: None, at: None, status: None, code: None, message: None };
+    let nothing = Happened {
+        seq,
+        what: "begun",
+        unit: None,
+        at: None,
+        signal: None,
+        status: None,
+        code: None,
+        message: None,
+    };
     let unit = |path| Some(UnitId { run, path }.to_string().into());
     let told = |error| {
         let error = Error::from(error);
@@ -54,6 +65,16 @@ fn happened(run: RunId, seq: u64, record: Record) -> Happened {
             let (code, message) = told(error);
             Happened { what: "failed", unit: unit(path), code, message, ..nothing }
         }
+        Record::Suspended { unit: path, wake } => Happened {
+            what: "suspended",
+            unit: unit(path),
+            at: wake.at(),
+            signal: wake.signal().cloned(),
+            ..nothing
+        },
+        Record::Woken { unit: path, .. } => Happened { what: "woken", unit: unit(path), ..nothing },
+        Record::Signalled { name, .. } => Happened { what: "signalled", signal: Some(name), ..nothing },
+        Record::Parked { at, .. } => Happened { what: "parked", at: Some(at), ..nothing },
         Record::Ended { at, status, error } => {
             let (code, message) = error.map(told).unwrap_or_default();
             Happened { what: "ended", at: Some(at), status: Some(status), code, message, ..nothing }

@@ -15,19 +15,23 @@ mod records;
 mod scribe;
 mod summary;
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use kailash_core::{
-    Map, Result, RunId,
+    Map, Result, RunId, Text, Value,
     exec::{BlobStore, RunLog},
 };
 
 pub use history::Happened;
 pub use past::{End, Past};
-pub(crate) use past::{Units, in_doubt};
+pub(crate) use past::{Suspension, Units, in_doubt};
+pub use record::Wait;
 pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};
 pub(crate) use scribe::{Admission, Scribe};
 pub use summary::Summary;
+
+/// Signals that nothing waits for yet, in the order in which they came.
+pub(crate) type Signals = VecDeque<(Text, Value)>;
 
 /// Where the journals of runs are kept.
 #[derive(Clone)]

@@ -6,12 +6,12 @@ use kailash_core::{
     Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, Value,
     exec::Timestamp,
     format::document_of,
-    node::Outputs,
+    node::{Outputs, Wake, Woken},
     workflow::{Document, Params},
 };
 
 use super::{
-    Journal,
+    Journal, Signals,
     record::{FORMAT, Record, UnitPath},
     records::{Records, unknown},
 };
@@ -24,6 +24,8 @@ pub struct Past {
     params: Params,
     end: Option<End>,
     units: Units,
+    /// Signals that no unit has got.
+    signals: Signals,
     labels: Map,
     /// How many records there are.
     pub(crate) length: u64,
@@ -45,6 +47,13 @@ pub struct End {
 pub(crate) struct Units {
     answered: HashMap<UnitPath, Result<Outputs>>,
     started: HashSet<UnitPath>,
+    suspended: HashMap<UnitPath, Suspension>,
+}
+
+/// How a unit stands that was suspended and has not answered.
+pub(crate) enum Suspension {
+    Asleep(Wake),
+    Woken(Woken),
 }
 
 impl Units {
@@ -58,9 +67,41 @@ impl Units {
         self.started.contains(unit)
     }
 
+    /// How the unit stands, if it was suspended; asked for once.
+    pub(crate) fn take_suspension(&mut self, unit: &UnitPath) -> Option<Suspension> {
+        self.suspended.remove(unit)
+    }
+
     /// Whether nothing is known.
     pub(crate) fn is_empty(&self) -> bool {
-        self.answered.is_empty() && self.started.is_empty()
+        self.answered.is_empty() && self.started.is_empty() && self.suspended.is_empty()
+    }
+
+    /// Takes in that a unit was suspended: what it had begun it has left.
+    fn suspend(&mut self, unit: UnitPath, wake: Wake) {
+        self.started.remove(&unit);
+        self.suspended.insert(unit, Suspension::Asleep(wake));
+    }
+
+    /// Takes in that a unit was woken, and takes the signal that it got from those kept.
+    fn wake(&mut self, unit: UnitPath, signal: Option<Value>, signals: &mut Signals) {
+        let woken = match (self.suspended.get(&unit), signal) {
+            (Some(Suspension::Asleep(wake)), Some(value)) => {
+                let kept = signals.iter().position(|(name, _)| Some(name) == wake.signal());
+                kept.map(|kept| signals.remove(kept));
+                Woken::Signal(value)
+            }
+            (_, Some(value)) => Woken::Signal(value),
+            (_, None) => Woken::Time,
+        };
+        self.started.insert(unit.clone());
+        self.suspended.insert(unit, Suspension::Woken(woken));
+    }
+
+    /// Takes in what a unit gave.
+    fn answer(&mut self, unit: UnitPath, answer: Result<Outputs>) {
+        self.suspended.remove(&unit);
+        self.answered.insert(unit, answer);
     }
 }
 
@@ -71,7 +112,7 @@ impl Past {
     /// Kind `Missing`, code `run.unknown`; code `format.newer` for a journal of a later release; damage in storage.
     pub(crate) async fn read(journal: &Journal, run: RunId) -> Result<Self> {
         let mut records = Records::of(journal, run);
-        let (mut first, mut units, mut end) = (None, Units::default(), None);
+        let (mut first, mut units, mut signals, mut end) = (None, Units::default(), Signals::new(), None);
         while let Some(page) = records.page().await? {
             for (_, record) in page {
                 match record {
@@ -85,9 +126,21 @@ impl Past {
                                 None => None,
                             });
                         }
-                        units.answered.insert(unit, Ok(outputs.into_iter().collect()));
+                        units.answer(unit, Ok(outputs.into_iter().collect()));
                     }
-                    Record::Failed { unit, error } => drop(units.answered.insert(unit, Err(error.into()))),
+                    Record::Failed { unit, error } => units.answer(unit, Err(error.into())),
+                    Record::Suspended { unit, wake } => units.suspend(unit, wake),
+                    Record::Woken { unit, signal } => {
+                        let signal = match signal {
+                            Some(payload) => Some(payload.value(&*journal.blobs).await?),
+                            None => None,
+                        };
+                        units.wake(unit, signal, &mut signals);
+                    }
+                    Record::Signalled { name, value } => {
+                        signals.push_back((name, value.value(&*journal.blobs).await?));
+                    }
+                    Record::Parked { .. } => {}
                     Record::Ended { at, status, error } => {
                         end = Some(End { at, status, error: error.map(Into::into) });
                     }
@@ -109,7 +162,7 @@ impl Past {
         for (name, value) in map_of(everywhere.value(&*journal.blobs).await?)? {
             params.set_everywhere(name, value);
         }
-        Ok(Self { run, began, document, params, end, units, labels, length: records.count() })
+        Ok(Self { run, began, document, params, end, units, signals, labels, length: records.count() })
     }
 
     /// The run.
@@ -148,8 +201,8 @@ impl Past {
         self.units.answered.len()
     }
 
-    pub(crate) fn into_parts(self) -> (Params, Units) {
-        (self.params, self.units)
+    pub(crate) fn into_parts(self) -> (Params, Units, Signals) {
+        (self.params, self.units, self.signals)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a run's journal holds.
 //!
 //! ```text
-//! Begun, (Started of an effectful node, Done | Failed of any node)*, Ended
+//! Begun, (Started of an effectful node | Done | Failed | Suspended | Woken of any node | Signalled | Parked)*, Ended
 //! ```
 //! Records are MessagePack maps. Values over 256 KiB stand in blobs, because a log is no place for them.
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use kailash_core::{
     Error, ErrorKind, FormatVersion, Map, Result, Retry, RunStatus, Step, Text, Value,
     exec::{BlobRef, BlobStore, Timestamp},
+    node::Wake,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +52,25 @@ pub(crate) enum Record {
     Done { unit: UnitPath, outputs: Vec<Option<Payload>> },
     /// A node failed, and nothing was left to try.
     Failed { unit: UnitPath, error: KeptError },
+    /// A node waits for time or a signal.
+    Suspended { unit: UnitPath, wake: Wake },
+    /// What it waited for has come: a signal's value, or the time.
+    Woken { unit: UnitPath, signal: Option<Payload> },
+    /// A signal was sent to the run.
+    Signalled { name: Text, value: Payload },
+    /// Nothing was left to do but wait, and the run was put aside.
+    Parked { at: Timestamp, wait: Wait },
     /// The run ended.
     Ended { at: Timestamp, status: RunStatus, error: Option<KeptError> },
+}
+
+/// What a run that was put aside waits for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// When it goes on at the latest.
+    pub until: Option<Timestamp>,
+    /// The signals that let it go on, each once.
+    pub signals: Vec<Text>,
 }
 
 /// A value, here or in a blob.
@@ -158,6 +176,12 @@ impl Record {
                     });
                 }
                 Self::Done { unit, outputs: apart }
+            }
+            Self::Woken { unit, signal: Some(value) } => {
+                Self::Woken { unit, signal: Some(value.in_blob(holder, blobs).await?) }
+            }
+            Self::Signalled { name, value } => {
+                Self::Signalled { name, value: value.in_blob(holder, blobs).await? }
             }
             other => other,
         };

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use kailash_core::{
-    Error, Result,
-    node::{Effect, Outcome, Outputs},
+    Error, Result, Text, Value,
+    node::{Effect, Outcome, Outputs, Wake, Woken},
 };
+use tokio::sync::oneshot;
 
-use super::{Payload, Record, UnitPath, Units, in_doubt};
+use super::{Payload, Record, Suspension, UnitPath, Units, in_doubt};
 use crate::schedule::Ready;
 
 /// The writing side of a run's journal. Pure: the driver carries records to the log.
@@ -21,8 +22,16 @@ pub(crate) struct Scribe {
     under_way: bool,
     /// Whether no more records will come.
     closed: bool,
-    /// Units that may begin when so many records are durable.
-    gated: VecDeque<(u64, Ready)>,
+    /// Who waits until so many records are durable.
+    gated: VecDeque<(u64, Gated)>,
+}
+
+/// Who waits until something is durable.
+enum Gated {
+    /// A unit that may begin then.
+    Unit(Ready),
+    /// Somebody who is told then.
+    Asker(oneshot::Sender<()>),
 }
 
 /// What becomes of a unit that is ready.
@@ -33,6 +42,8 @@ pub(crate) enum Admission {
     Known(Ready, Result<Outputs>),
     /// Nobody knows whether it ran before.
     Doubted(Ready, Error),
+    /// It waits for time or a signal, as it did before.
+    Asleep(Ready, Wake),
     /// It runs when the journal knows of it.
     Gated,
 }
@@ -58,7 +69,13 @@ impl Scribe {
     }
 
     /// Decides about a unit that is ready. `keyed` says that whoever it acts on remembers idempotency keys.
-    pub(crate) fn admit(&mut self, unit: UnitPath, effect: Effect, keyed: bool, ready: Ready) -> Admission {
+    pub(crate) fn admit(
+        &mut self,
+        unit: UnitPath,
+        effect: Effect,
+        keyed: bool,
+        mut ready: Ready,
+    ) -> Admission {
         if !self.units.is_empty() {
             if let Some(answer) = self.units.take(&unit) {
                 return Admission::Known(ready, answer);
@@ -66,13 +83,55 @@ impl Scribe {
             if effect == Effect::Effectful && !keyed && self.units.is_in_doubt(&unit) {
                 return Admission::Doubted(ready, in_doubt());
             }
+            match self.units.take_suspension(&unit) {
+                Some(Suspension::Asleep(wake)) => return Admission::Asleep(ready, wake),
+                Some(Suspension::Woken(woken)) => ready.inputs.set_woken(woken),
+                None => {}
+            }
         }
         if effect != Effect::Effectful {
             return Admission::Run(ready);
         }
         self.buffer.push(Record::Started { unit });
-        self.gated.push_back((self.handed + self.buffer.len() as u64, ready));
+        self.gate(Gated::Unit(ready));
         Admission::Gated
+    }
+
+    /// Notes what woke a unit. It is given back if it may run again at once.
+    pub(crate) fn wake(
+        &mut self,
+        unit: UnitPath,
+        woken: Woken,
+        effect: Effect,
+        ready: Ready,
+    ) -> Option<Ready> {
+        let signal = match woken {
+            Woken::Signal(value) => Some(Payload::Here(value)),
+            Woken::Time => None,
+        };
+        self.buffer.push(Record::Woken { unit, signal });
+        if effect != Effect::Effectful {
+            return Some(ready);
+        }
+        self.gate(Gated::Unit(ready));
+        None
+    }
+
+    /// Notes a signal. Who asks is told when it is durable.
+    pub(crate) fn signalled(&mut self, name: Text, value: Value) -> oneshot::Receiver<()> {
+        let (asker, told) = oneshot::channel();
+        self.buffer.push(Record::Signalled { name, value: Payload::Here(value) });
+        self.gate(Gated::Asker(asker));
+        told
+    }
+
+    fn gate(&mut self, gated: Gated) {
+        self.gated.push_back((self.handed + self.buffer.len() as u64, gated));
+    }
+
+    /// Whether a unit is held back.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.gated.iter().any(|(_, gated)| matches!(gated, Gated::Unit(_)))
     }
 
     /// Notes what a unit gave.
@@ -85,7 +144,7 @@ impl Scribe {
                 let outputs = outputs.clone().into_iter().map(|output| output.map(Payload::Here));
                 Record::Done { unit, outputs: outputs.collect() }
             }
-            Ok(Outcome::Suspend(_)) => return,
+            Ok(Outcome::Suspend(wake)) => Record::Suspended { unit, wake: wake.clone() },
             Err(error) => Record::Failed { unit, error: error.into() },
         });
     }
@@ -124,8 +183,12 @@ impl Scribe {
     pub(crate) fn carried(&mut self) -> Vec<Ready> {
         self.under_way = false;
         let mut free = Vec::new();
-        while let Some((_, ready)) = self.gated.pop_front_if(|(needs, _)| *needs <= self.handed) {
-            free.push(ready);
+        while let Some((_, gated)) = self.gated.pop_front_if(|(needs, _)| *needs <= self.handed) {
+            match gated {
+                Gated::Unit(ready) => free.push(ready),
+                // Whoever asked may have stopped waiting.
+                Gated::Asker(asker) => drop(asker.send(())),
+            }
         }
         free
     }

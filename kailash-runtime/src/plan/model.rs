@@ -72,6 +72,8 @@ pub(crate) struct Unit {
     /// Whether each input has at most one connection, without a path, from a node of the same pass: nothing to decide.
     pub(crate) plain: bool,
     pub(crate) options: Option<Box<NodeOptions>>,
+    /// Whether its body may be suspended.
+    pub(crate) suspends: bool,
     /// What running it does to the world.
     pub(crate) effect: Effect,
     /// Whether whoever it acts on remembers idempotency keys.

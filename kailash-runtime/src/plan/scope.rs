@@ -120,7 +120,7 @@ impl Compiler<'_> {
         let first_input = position(building.plan.inputs.len());
         let member_start = position(building.plan.members.len());
         let slot_start = building.plan.slots;
-        let (mut open, mut options) = (false, None);
+        let (mut open, mut suspends, mut options) = (false, false, None);
         let (effect, keyed) = effects(source.workflow, group.nodes());
         let work = match group {
             Group::Single(node) => {
@@ -128,7 +128,9 @@ impl Compiler<'_> {
                 building.member(source.workflow, *node);
                 inputs(source, building, *node, entering);
                 open = described.config.ports.open_inputs;
-                let whole = source.bodies[*node].take().and_then(|body| body.whole);
+                let body = source.bodies[*node].take();
+                suspends = body.as_ref().is_some_and(|body| body.suspends);
+                let whole = body.and_then(|body| body.whole);
                 let work = match whole {
                     Some(Whole::Inline(body)) => Work::Inline(body),
                     Some(Whole::Compute(body)) => Work::Compute(body),
@@ -142,7 +144,9 @@ impl Compiler<'_> {
                         return Err(Error::invalid("node.streams_only", message).at(place(described)));
                     }
                 };
-                options = (!described.options.is_default()).then(|| Box::new(described.options.clone()));
+                // Only attended bodies have their inputs kept.
+                let attended = suspends || !described.options.is_default();
+                options = attended.then(|| Box::new(described.options.clone()));
                 work
             }
             Group::Cycle(nodes) => self.cycle(source, building, nodes, entering, placed)?,
@@ -172,6 +176,7 @@ impl Compiler<'_> {
             open,
             plain: false,
             options,
+            suspends,
             effect,
             keyed,
         });

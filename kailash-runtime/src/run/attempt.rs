@@ -14,7 +14,10 @@ use kailash_core::{
 };
 
 use super::{Run, body, engine::BreakerKey};
-use crate::plan::{Unit, Work};
+use crate::{
+    plan::{Unit, Work},
+    schedule::Ready,
+};
 
 /// How many circuit breakers a runtime keeps before it forgets those that nothing is known of.
 const MAX_BREAKERS: usize = 4096;
@@ -37,6 +40,9 @@ pub(crate) async fn attempts(run: Arc<Run>, scope: u32, unit: UnitKey, inputs: I
         let error = match one(&run, planned, options, unit, attempt, inputs.clone()).await {
             Ok(outcome) => {
                 breaker.record(true);
+                if let Outcome::Suspend(_) = outcome {
+                    run.keep(Ready { unit, scope, inputs });
+                }
                 return Ok(outcome);
             }
             Err(error) => error,
@@ -105,9 +111,14 @@ async fn one(
         None => call.await,
         Some(limit) => tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(timed_out(limit))),
     };
-    let outcome = outcome.and_then(|outcome| body::checked(outcome, planned.slots.len()));
-    if outcome.is_ok() {
-        finished(run, unit, attempt, now);
+    let outcome = outcome.and_then(|outcome| body::checked(outcome, planned));
+    match &outcome {
+        Ok(Outcome::Done(_)) => finished(run, unit, attempt, now),
+        Ok(Outcome::Suspend(wake)) => {
+            let (until, signal) = (wake.at(), wake.signal().cloned());
+            run.shared.tell(unit, Some(attempt), What::NodeSuspended { until, signal });
+        }
+        Err(_) => {}
     }
     outcome
 }

@@ -8,29 +8,32 @@ use std::{
 };
 
 use kailash_core::{
-    Error, ErrorKind, Result,
+    Error, Result,
     node::{BoxFuture, Outcome, UnitKey},
 };
+
+use crate::plan::Unit;
 
 /// Calls `body` and makes an error of its panic.
 pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }
 
-/// A body wants to be suspended, and nothing keeps it until it is woken.
+/// A body wants to be suspended, and nothing keeps its inputs until it is woken.
 pub(crate) fn no_suspension() -> Error {
-    let message = "this runtime keeps no journal, so that a node cannot be suspended";
-    Error::new(ErrorKind::Unavailable, "node.suspend", message).with_retry(kailash_core::Retry::Never)
+    let message = "the node asks to be suspended where that cannot be";
+    Error::internal(message)
+        .with_hint("its body must be declared as suspending, and it may not be part of a stream")
 }
 
 /// Refuses an outcome that the scheduler could not take, so that no such node is ever called finished.
-pub(crate) fn checked(outcome: Outcome, declared: usize) -> Result<Outcome> {
+pub(crate) fn checked(outcome: Outcome, planned: &Unit) -> Result<Outcome> {
     match &outcome {
-        Outcome::Suspend(_) => Err(no_suspension()),
-        Outcome::Done(outputs) if outputs.len() > declared => {
-            Err(crate::schedule::too_many(outputs.len(), declared))
+        Outcome::Suspend(_) if !planned.suspends => Err(no_suspension()),
+        Outcome::Done(outputs) if outputs.len() > planned.slots.len() => {
+            Err(crate::schedule::too_many(outputs.len(), planned.slots.len()))
         }
-        Outcome::Done(_) => Ok(outcome),
+        Outcome::Done(_) | Outcome::Suspend(_) => Ok(outcome),
     }
 }
 

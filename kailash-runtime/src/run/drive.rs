@@ -13,6 +13,7 @@ use std::{
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
     task::{Context as Task, Poll, Waker},
+    time::Duration,
 };
 
 use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
@@ -25,6 +26,7 @@ use tokio::sync::Notify;
 
 use super::{
     NodeError,
+    asleep::Asleep,
     attempt::attempts,
     body::{self, Flight},
     engine::{Compute, Engine},
@@ -32,7 +34,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    journal::Scribe,
+    journal::{Scribe, Signals, Wait},
     plan::{Unit, Work},
     schedule::{Failure, Ready, Schedule},
 };
@@ -62,6 +64,10 @@ pub(super) struct State {
     pub(super) helpers: usize,
     /// The nodes of pipelines that failed.
     pub(super) blamed: HashMap<UnitKey, Text>,
+    /// The units that wait for time or a signal.
+    pub(super) asleep: Asleep,
+    /// The inputs of units that asked to be suspended and have not landed.
+    pub(super) kept: HashMap<UnitKey, Ready>,
     /// When nested workflows began; kept only while somebody listens.
     pub(super) opened: HashMap<UnitKey, Monotonic>,
     /// What the journal is still to be told, if there is one.
@@ -77,6 +83,10 @@ struct Turn {
     done: bool,
     /// Why the journal takes nothing more.
     broken: Option<Error>,
+    /// When to look at the clock again for those who sleep.
+    nap: Option<Duration>,
+    /// What those who sleep wait for, if nothing else is left to do and the run is to be put aside.
+    parked: Option<Wait>,
 }
 
 /// Why the driver stopped.
@@ -89,6 +99,8 @@ pub(crate) enum End {
     TimedOut,
     /// Its journal takes nothing more.
     Broken(Error),
+    /// Nothing is left but to wait for this, elsewhere.
+    Parked(Wait),
 }
 
 impl Run {
@@ -98,6 +110,7 @@ impl Run {
         schedule: Schedule,
         deadline: Option<Monotonic>,
         scribe: Option<Scribe>,
+        signals: Signals,
     ) -> Self {
         let state = State {
             schedule,
@@ -106,6 +119,8 @@ impl Run {
             helpers: 0,
             blamed: HashMap::new(),
             opened: HashMap::new(),
+            asleep: Asleep::new(signals),
+            kept: HashMap::new(),
             scribe,
             broken: None,
         };
@@ -163,12 +178,16 @@ impl Run {
             if self.deadline.is_some_and(|at| self.shared.clock.monotonic() >= at) {
                 return self.stopped(End::TimedOut);
             }
-            let Turn { busy, done, broken } = self.turn(&mut landed, &mut starting, &mut flying, &mut cx);
+            let Turn { busy, done, broken, nap, parked } =
+                self.turn(&mut landed, &mut starting, &mut flying, &mut cx);
             if let Some(error) = broken {
                 return self.stopped(End::Broken(error));
             }
             if done {
                 return End::Through;
+            }
+            if let Some(wait) = parked {
+                return self.stopped(End::Parked(wait));
             }
             for ready in starting.drain(..) {
                 self.launch(ready, &mut flying, &mut landed, &cx);
@@ -185,6 +204,7 @@ impl Run {
                     () = &mut limit => return self.stopped(End::TimedOut),
                     Some(landing) = flying.next(), if !flying.is_empty() => landed.push(landing),
                     () = self.wake.notified() => {}
+                    () = tokio::time::sleep(nap.unwrap_or_default()), if nap.is_some() => {}
                 }
             }
             // Also while something is always ready: what was started must come to its end, and to its time limit.
@@ -209,13 +229,22 @@ impl Run {
             self.settle(state, unit, outcome);
         }
         let mut busy = self.pump(state, cx, Some(flying));
+        self.rouse(state);
         if !state.schedule.is_done() {
             let room = self.engine.settings.max_concurrency.saturating_sub(flying.len());
             let count = room.min(state.futures.len());
             starting.extend(state.futures.drain(..count));
             busy |= !self.call_helpers(state);
         }
-        Turn { busy, done: state.schedule.is_done(), broken: state.broken.take() }
+        let idle = !busy && starting.is_empty() && flying.is_empty();
+        let done = state.schedule.is_done();
+        Turn {
+            busy,
+            done,
+            broken: state.broken.take(),
+            nap: self.nap(state),
+            parked: if idle && !done { self.park(state) } else { None },
+        }
     }
 
     fn stopped(&self, end: End) -> End {

@@ -5,6 +5,7 @@ use std::fmt;
 use kailash_core::{Error, ErrorKind, RunId, RunStatus, Text, validate::Issues};
 
 use super::Results;
+use crate::journal::Wait;
 
 /// A node's failure.
 #[derive(Clone, Debug)]
@@ -22,6 +23,14 @@ pub enum RunError {
     Refused(Issues),
     /// It began and did not complete.
     Unfinished(Box<Unfinished>),
+    /// Nothing is left to do but wait, and it was put aside to be resumed; only where
+    /// [`Settings::park`](crate::Settings::park) says so.
+    Suspended {
+        /// The run.
+        run: RunId,
+        /// What it waits for.
+        wait: Wait,
+    },
     /// It began, and its task ended without an answer: the executor was shut down.
     Lost {
         /// The run.
@@ -53,6 +62,7 @@ impl RunError {
         match self {
             Self::Refused(issues) => issues.kind(),
             Self::Lost { error, .. } => error.kind(),
+            Self::Suspended { .. } => ErrorKind::Unavailable,
             Self::Unfinished(unfinished) => unfinished.error.kind(),
         }
     }
@@ -63,7 +73,7 @@ impl RunError {
         match self {
             Self::Refused(_) => None,
             Self::Unfinished(unfinished) => Some(unfinished.run),
-            Self::Lost { run, .. } => Some(*run),
+            Self::Lost { run, .. } | Self::Suspended { run, .. } => Some(*run),
         }
     }
 
@@ -71,7 +81,7 @@ impl RunError {
     #[must_use]
     pub fn errors(&self) -> &[NodeError] {
         match self {
-            Self::Refused(_) | Self::Lost { .. } => &[],
+            Self::Refused(_) | Self::Lost { .. } | Self::Suspended { .. } => &[],
             Self::Unfinished(unfinished) => &unfinished.errors,
         }
     }
@@ -80,7 +90,7 @@ impl RunError {
     #[must_use]
     pub fn partial(&self) -> Option<&Results> {
         match self {
-            Self::Refused(_) | Self::Lost { .. } => None,
+            Self::Refused(_) | Self::Lost { .. } | Self::Suspended { .. } => None,
             Self::Unfinished(unfinished) => Some(&unfinished.results),
         }
     }
@@ -91,6 +101,16 @@ impl fmt::Display for RunError {
         match self {
             Self::Refused(issues) => write!(f, "the run was refused: {issues}"),
             Self::Lost { error, .. } => write!(f, "the run was lost: {error}"),
+            Self::Suspended { run, wait } => {
+                write!(f, "run {run} waits")?;
+                if let Some(until) = wait.until {
+                    write!(f, " until {until}")?;
+                }
+                match wait.signals.as_slice() {
+                    [] => Ok(()),
+                    signals => write!(f, " for a signal: {}", signals.join(", ")),
+                }
+            }
             Self::Unfinished(unfinished) => match unfinished.errors.as_slice() {
                 [] => write!(f, "{}", unfinished.error),
                 [one] => write!(f, "node `{}` failed: {}", one.node, one.error),

@@ -1,11 +1,6 @@
 //! From a workflow and its parameters to results: the life of one run.
 
-use std::{
-    future::{Future, IntoFuture},
-    pin::Pin,
-    sync::{Arc, atomic::AtomicBool},
-    task::{Context as Task, Poll},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use kailash_core::{
     Error, ErrorKind, Map, RunId, RunStatus, Workflow,
@@ -17,10 +12,11 @@ use kailash_core::{
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 use super::{
-    End, Engine, Events, Keep, Results, Run, RunError, Settings, Unfinished, events::EventHub, shared::Shared,
+    End, Engine, Events, Keep, Results, Run, RunError, RunHandle, Settings, Unfinished, events::EventHub,
+    shared::Shared,
 };
 use crate::{
-    journal::{FORMAT, Journal, Past, Payload, Record, Scribe},
+    journal::{FORMAT, Journal, Past, Payload, Record, Scribe, Signals, Wait},
     plan::Plan,
     schedule::Schedule,
 };
@@ -77,14 +73,23 @@ pub(crate) fn resume(engine: &Arc<Engine>, workflow: &Workflow, past: Past) -> R
         return Err(Error::new(ErrorKind::Conflict, "run.ended", message).into());
     }
     let (run, length) = (past.run(), past.length);
-    let (params, units) = past.into_parts();
-    launched(prepare(engine, workflow, &params, true, Some((run, Scribe::resume(units, length))))?)
+    let (params, units, signals) = past.into_parts();
+    let resumed = Resumed { run, scribe: Scribe::resume(units, length), signals };
+    launched(prepare(engine, workflow, &params, true, Some(resumed))?)
+}
+
+/// A run that goes on.
+struct Resumed {
+    run: RunId,
+    scribe: Scribe,
+    /// Signals that no unit has got.
+    signals: Signals,
 }
 
 fn launched((run, events): (Arc<Run>, Option<Events>)) -> Result<RunHandle, RunError> {
-    let shared = Arc::clone(&run.shared);
-    let task = shared.tokio.spawn(async move { conclude(&run).await });
-    Ok(RunHandle { shared, events, task })
+    let driven = Arc::clone(&run);
+    let task = run.shared.tokio.spawn(async move { conclude(&driven).await });
+    Ok(RunHandle::new(run, events, task))
 }
 
 fn prepare(
@@ -92,7 +97,7 @@ fn prepare(
     workflow: &Workflow,
     params: &Params,
     listened: bool,
-    resumed: Option<(RunId, Scribe)>,
+    resumed: Option<Resumed>,
 ) -> Result<(Arc<Run>, Option<Events>), RunError> {
     let tokio = Handle::try_current().map_err(|_| {
         Error::invalid("runtime.executor", "a run needs a tokio executor around it")
@@ -101,15 +106,15 @@ fn prepare(
     let plan = engine.plan(workflow)?;
     let bound = plan.bind(params)?;
     let settings = &engine.settings;
-    let (id, scribe) = match resumed {
-        Some((id, scribe)) => (id, Some(scribe)),
+    let (id, scribe, signals) = match resumed {
+        Some(Resumed { run, scribe, signals }) => (run, Some(scribe), signals),
         None => {
             let begun = settings
                 .journal
                 .as_ref()
                 .map(|journal| begun(workflow, params, settings, journal))
                 .transpose()?;
-            (RunId::generate(), begun.map(Scribe::begin))
+            (RunId::generate(), begun.map(Scribe::begin), Signals::new())
         }
     };
     let heard = listened || !settings.hooks.is_empty();
@@ -134,7 +139,7 @@ fn prepare(
     let cancelled = AtomicBool::new(false);
     let cancel = Notify::new();
     let shared = Arc::new(Shared { run: id, plan, lineage, cancelled, cancel, clock, events: hub, tokio });
-    Ok((Arc::new(Run::new(Arc::clone(engine), shared, schedule, deadline, scribe)), events))
+    Ok((Arc::new(Run::new(Arc::clone(engine), shared, schedule, deadline, scribe, signals)), events))
 }
 
 /// The first record of a run.
@@ -186,6 +191,7 @@ async fn conclude(run: &Arc<Run>) -> Outcome {
             (RunStatus::Failed, Some(error))
         }
         End::Broken(error) => (RunStatus::Failed, Some(error)),
+        End::Parked(wait) => return over.park(journal, wait).await,
         End::Through => match errors.first() {
             Some(first) => (RunStatus::Failed, Some(first.error.clone())),
             None => (RunStatus::Completed, None),
@@ -196,7 +202,7 @@ async fn conclude(run: &Arc<Run>) -> Outcome {
         (Err(lost), None) => (RunStatus::Failed, Some(lost)),
         (_, error) => (status, error),
     };
-    over.tell(status);
+    over.finish(status);
     match error {
         None => Ok((results, shared.run)),
         Some(error) => Err(RunError::Unfinished(Box::new(Unfinished {
@@ -217,11 +223,25 @@ struct Over<'r> {
 }
 
 impl Over<'_> {
-    fn tell(&self, status: RunStatus) {
-        let shared = &self.run.shared;
-        if let Some(events) = &shared.events {
-            let took = shared.clock.monotonic().saturating_since(self.began);
-            events.end(What::RunFinished { status, duration_ms: took.as_secs_f64() * 1e3 });
+    /// Puts the run aside.
+    async fn park(self, journal: Option<JoinHandle<Result<(), Error>>>, wait: Wait) -> Outcome {
+        let id = self.run.shared.run;
+        if let Err(error) = self.run.park_journal(journal, wait.clone()).await {
+            return Err(RunError::Lost { run: id, error });
+        }
+        self.tell(What::RunSuspended { until: wait.until, signals: wait.signals.clone() });
+        Err(RunError::Suspended { run: id, wait })
+    }
+
+    fn finish(&self, status: RunStatus) {
+        let took = self.run.shared.clock.monotonic().saturating_since(self.began);
+        self.tell(What::RunFinished { status, duration_ms: took.as_secs_f64() * 1e3 });
+    }
+
+    /// Tells the last event.
+    fn tell(&self, last: What) {
+        if let Some(events) = &self.run.shared.events {
+            events.end(last);
         }
     }
 }
@@ -231,68 +251,7 @@ impl Drop for Over<'_> {
         self.run.abandon();
         self.run.close_journal(None);
         // Told already, unless the run's future was dropped on the way.
-        self.tell(RunStatus::Cancelled);
-    }
-}
-
-/// A run that was started: to be watched, cancelled, awaited. Dropping it lets the run go on.
-pub struct RunHandle {
-    shared: Arc<Shared>,
-    events: Option<Events>,
-    task: JoinHandle<Outcome>,
-}
-
-impl RunHandle {
-    /// The run.
-    #[must_use]
-    pub fn id(&self) -> RunId {
-        self.shared.run
-    }
-
-    /// The run's events from its start; the first call gets them.
-    pub fn events(&mut self) -> Option<Events> {
-        self.events.take()
-    }
-
-    /// Asks the run to stop: it answers at once, and what is under way is given up.
-    pub fn cancel(&self) {
-        self.shared.cancel();
-    }
-
-    /// What cancels the run, to be kept while the handle is awaited.
-    pub fn canceller(&self) -> impl Fn() + Send + Sync + 'static + use<> {
-        let shared = Arc::clone(&self.shared);
-        move || shared.cancel()
-    }
-}
-
-impl IntoFuture for RunHandle {
-    type Output = Outcome;
-    type IntoFuture = Running;
-
-    fn into_future(self) -> Running {
-        Running { run: self.shared.run, task: self.task }
-    }
-}
-
-/// The end of a started run.
-pub struct Running {
-    run: RunId,
-    task: JoinHandle<Outcome>,
-}
-
-impl Future for Running {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Outcome> {
-        let run = self.run;
-        let joined = Pin::new(&mut self.task).poll(task);
-        joined.map(|joined| {
-            joined.unwrap_or_else(|error| {
-                let error = Error::internal(format!("the run's task: {error}"));
-                Err(RunError::Lost { run, error })
-            })
-        })
+        self.finish(RunStatus::Cancelled);
     }
 }
 

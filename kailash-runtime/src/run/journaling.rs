@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::{Run, drive::State};
 use crate::{
-    journal::{Admission, KeptError, Record},
+    journal::{Admission, KeptError, Record, Wait},
     plan::Unit,
     schedule::Ready,
 };
@@ -96,16 +96,22 @@ impl Run {
         let at = self.shared.clock.now();
         let ended = Record::Ended { at, status, error: error.map(KeptError::from) };
         self.close_journal(Some(ended));
-        let durable = async {
-            task.await.unwrap_or_else(|error| Err(Error::internal(format!("the journal's task: {error}"))))
-        };
         if status == RunStatus::Completed {
-            return durable.await;
+            return carried(task).await;
         }
-        tokio::time::timeout(PATIENCE, durable).await.unwrap_or_else(|_| {
+        tokio::time::timeout(PATIENCE, carried(task)).await.unwrap_or_else(|_| {
             let message = "the journal did not take the end of the run in time";
             Err(Error::new(kailash_core::ErrorKind::Unavailable, "journal.late", message))
         })
+    }
+
+    /// Adds the record that the run is put aside, and waits until all are durable.
+    pub(crate) async fn park_journal(&self, task: Option<JoinHandle<Result<()>>>, wait: Wait) -> Result<()> {
+        self.close_journal(Some(Record::Parked { at: self.shared.clock.now(), wait }));
+        match task {
+            Some(task) => carried(task).await,
+            None => Ok(()),
+        }
     }
 
     /// Lets the task end when it has carried what there is.
@@ -128,6 +134,10 @@ impl Run {
         match admission {
             Admission::Run(ready) => Some(ready),
             Admission::Gated => None,
+            Admission::Asleep(ready, wake) => {
+                state.asleep.lay(ready, wake);
+                None
+            }
             Admission::Known(ready, Ok(outputs)) => {
                 state.schedule.complete(ready.unit, outputs);
                 None
@@ -156,4 +166,9 @@ impl Run {
             self.ink.notify_one();
         }
     }
+}
+
+/// Waits until the journal's task has carried everything.
+async fn carried(task: JoinHandle<Result<()>>) -> Result<()> {
+    task.await.unwrap_or_else(|error| Err(Error::internal(format!("the journal's task: {error}"))))
 }

@@ -1,5 +1,6 @@
 //! Runs: one driver over the scheduler, shared by the runtimes.
 
+mod asleep;
 mod attempt;
 mod body;
 mod drive;
@@ -8,6 +9,7 @@ mod error;
 mod events;
 mod execute;
 mod flying;
+mod handle;
 mod journaling;
 mod lane;
 mod pipeline;
@@ -15,13 +17,15 @@ mod pump;
 mod results;
 mod settings;
 mod shared;
+mod suspending;
 mod telling;
 
 pub(crate) use drive::{End, Run};
 pub(crate) use engine::{Compute, Engine};
 pub use error::{NodeError, RunError, Unfinished};
 pub use events::{Events, Hook};
-pub use execute::{Outcome, RunHandle};
+pub use execute::Outcome;
 pub(crate) use execute::{execute, execute_blocking, resume, start};
+pub use handle::{RunControl, RunHandle};
 pub use results::{NodeStatus, Results};
 pub use settings::{Keep, Settings};

@@ -98,7 +98,7 @@ impl Run {
         }
         let started = self.shared.clock.monotonic();
         self.shared.tell(*unit, Some(1), What::NodeStarted);
-        let outcome = body::guarded(|| body::checked(run.run(inputs, cx)?, planned.slots.len()));
+        let outcome = body::guarded(|| body::checked(run.run(inputs, cx)?, planned));
         if outcome.is_ok() {
             finished(self, *unit, 1, started);
         }
@@ -112,7 +112,7 @@ impl Run {
         }
         match outcome {
             Ok(Outcome::Done(outputs)) => state.schedule.complete(unit, outputs),
-            Ok(Outcome::Suspend(_)) => state.schedule.fail(unit, body::no_suspension()),
+            Ok(Outcome::Suspend(wake)) => self.lay(state, unit, wake),
             Err(error) => state.schedule.fail(unit, error),
         }
     }
@@ -159,7 +159,7 @@ impl Run {
             let Some(ready) = next else {
                 // The driver calls the next one, behind those that wait for a thread.
                 state.helpers -= 1;
-                let left = !state.compute.is_empty() || !state.futures.is_empty();
+                let left = !state.compute.is_empty() || !state.futures.is_empty() || !state.asleep.is_empty();
                 let needed = busy || left || state.schedule.is_done();
                 drop(lock);
                 if needed {

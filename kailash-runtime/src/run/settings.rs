@@ -42,6 +42,10 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// Where runs keep what they have done, so that they can be resumed after a crash; none keeps nothing.
     pub journal: Option<Journal>,
+    /// Whether a run in which nothing is left to do but wait for time or a signal ends with
+    /// [`RunError::Suspended`](crate::RunError::Suspended), to be resumed when it has come. Needs a journal. Without it
+    /// such a run waits where it is.
+    pub park: bool,
 }
 
 impl Default for Settings {
@@ -56,6 +60,7 @@ impl Default for Settings {
             hooks: Vec::new(),
             clock: Arc::new(SystemClock::default()),
             journal: None,
+            park: false,
         }
     }
 }
@@ -71,6 +76,9 @@ impl Settings {
                 "settings.zero",
                 "max_concurrency and link_capacity must be at least 1",
             ));
+        }
+        if self.park && self.journal.is_none() {
+            return Err(Error::invalid("settings.park", "a run without a journal cannot be put aside"));
         }
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(Error::invalid("settings.timeout", "a run cannot end in no time at all"));

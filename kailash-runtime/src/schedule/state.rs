@@ -214,6 +214,11 @@ impl Schedule {
         self.advance(unit, Status::Skipped, poisoned);
     }
 
+    /// Whether the outcome of a unit is still wanted.
+    pub(crate) fn is_live(&mut self, unit: UnitKey) -> bool {
+        self.live(unit).is_some()
+    }
+
     /// The frame and plan of a unit, unless the run has ended or the frame is gone.
     fn live(&mut self, unit: UnitKey) -> Option<(&mut Frame, &Unit)> {
         if self.stopped {

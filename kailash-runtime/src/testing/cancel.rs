@@ -69,7 +69,7 @@ pub(super) async fn a_cancelled_run_of_tiny_nodes_answers(make: Make) {
         let (runtime, workflow) = lab.ready();
         let handle = runtime.start(&workflow, Params::new()).expect("it starts");
         begun.pass().await;
-        handle.canceller()();
+        handle.control().cancel();
         assert_eq!(unfinished(handle.await).status, RunStatus::Cancelled, "{flavour:?}");
     }
 }

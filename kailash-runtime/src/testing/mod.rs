@@ -35,6 +35,7 @@ mod scopes;
 mod size;
 mod stream_faults;
 mod streams;
+mod suspension;
 mod threads;
 mod tools;
 mod values;
@@ -123,7 +124,6 @@ suite! {
         a_value_of_a_wrong_kind_fails_its_node,
         of_several_connections_into_an_input_the_last_alive_wins,
         more_outputs_than_declared_are_an_internal_error,
-        a_node_that_suspends_is_refused_with_the_reason,
         a_nodes_error_arrives_as_it_was,
     }
     parameters {
@@ -294,6 +294,19 @@ suite! {
         a_lifted_body_takes_one_stream_only,
         a_node_that_cannot_stream_is_refused,
         options_that_a_stage_could_not_honour_are_refused,
+    }
+    suspension {
+        a_node_that_is_not_declared_as_suspending_may_not,
+        a_node_is_woken_by_time,
+        a_node_is_woken_by_a_signal_with_its_inputs_and_value,
+        a_signal_that_comes_early_is_kept,
+        others_run_while_a_node_waits,
+        a_run_that_waits_is_cancelled_and_ends_at_its_time_limit,
+        many_items_wait_at_once,
+        a_run_is_put_aside_and_goes_on_where_it_was,
+        a_run_put_aside_is_woken_by_time_that_came_meanwhile,
+        a_signal_sent_before_a_run_was_put_aside_is_not_lost,
+        only_so_many_signals_are_kept,
     }
     threads {
         blocking_execution_works_outside_any_executor,

@@ -178,6 +178,12 @@ impl Node {
         self
     }
 
+    /// The same node, whose body may be suspended.
+    pub fn suspending(mut self) -> Self {
+        self.body = self.body.suspending();
+        self
+    }
+
     /// Its inputs that must be given; those of [`Node::takes`] come behind them.
     pub fn needs(self, names: &[&str]) -> Self {
         self.set("needs", names.iter().map(|name| Value::from(*name)).collect::<Value>())

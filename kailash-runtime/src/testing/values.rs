@@ -9,7 +9,6 @@ use super::{
     Make,
     lab::{Lab, failures, out},
     node::{FLAVOURS, Node, one},
-    tools::Counter,
 };
 
 pub(super) async fn a_diamond_gives_the_results_of_each_node(make: Make) {
@@ -128,23 +127,6 @@ pub(super) async fn more_outputs_than_declared_are_an_internal_error(make: Make)
         assert_eq!(failures(&ended), [("node", "internal")], "{flavour:?}");
         assert_eq!(ended.error.kind(), ErrorKind::Internal);
     }
-}
-
-pub(super) async fn a_node_that_suspends_is_refused_with_the_reason(make: Make) {
-    let mut lab = Lab::new(&make);
-    let calls = Counter::default();
-    let counted = calls.clone();
-    lab.node(
-        "waits",
-        Node::inline(move |_, _| {
-            counted.hit();
-            Ok(kailash_core::node::Outcome::Suspend(kailash_core::node::Wake::Signal("go".into())))
-        }),
-    );
-    let ended = lab.unfinished().await;
-    assert_eq!(failures(&ended), [("waits", "node.suspend")]);
-    assert_eq!(ended.error.retry(), kailash_core::Retry::Never);
-    assert_eq!(calls.get(), 1, "the body was called once");
 }
 
 pub(super) async fn a_nodes_error_arrives_as_it_was(make: Make) {

@@ -61,7 +61,8 @@ pub(in crate::cli) fn out(
             }));
         }
     };
-    signals.cancel_with(handle.canceller());
+    let control = handle.control();
+    signals.cancel_with(move || control.cancel());
     if !how.quiet && !how.events {
         warn(workflow)?;
     }
@@ -72,6 +73,7 @@ pub(in crate::cli) fn out(
     let (printed, code) = match (outcome, how.json) {
         (Err(RunError::Refused(issues)), _) => return Ok(Err(Refusal::in_source(source, issues))),
         (Err(RunError::Lost { error, .. }), _) => return Err(error.into()),
+        (Err(suspended @ RunError::Suspended { .. }), _) => return Err(suspended.into()),
         (Ok((results, id)), true) => (
             answer::completed(id, &results, took).and_then(|lost| told_of_lost(lost, quiet)),
             ExitCode::SUCCESS,

@@ -7,7 +7,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Subcommand;
-use kailash_core::validate::Issue;
+use kailash_core::{RunStatus, validate::Issue};
 use kailash_runtime::{Journal, Summary};
 use serde_json::{Value as Json, json};
 
@@ -26,7 +26,8 @@ Examples:
   kailash runs --journal runs events last
   kailash runs --journal runs prune --ended-days 30
 
-A run is `open` until it has ended: under way elsewhere, or cut off. `kailash resume` goes on with one.";
+A run is `open` until it has ended: under way elsewhere, or cut off. `kailash resume` goes on with one. One that is
+`suspended` was put aside until a time comes or a signal is sent to it.";
 
 /// List, show and forget the runs of a journal
 #[derive(Debug, clap::Args)]
@@ -79,9 +80,12 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
     decided(printed, ExitCode::SUCCESS)
 }
 
-/// The status of a run: `open` until it has ended.
+/// The status of a run: `open` until it has ended or was put aside.
 fn status(run: &Summary) -> &'static str {
-    run.end.as_ref().map_or("open", |end| end.status.as_str())
+    match run.status() {
+        RunStatus::Running => "open",
+        status => status.as_str(),
+    }
 }
 
 fn summary(run: &Summary) -> Json {
@@ -91,7 +95,8 @@ fn summary(run: &Summary) -> Json {
         "status": status(run),
         "began": run.began,
         "ended": run.end.as_ref().map(|end| end.at),
-        "answered": run.answered,
+        "records": run.records,
+        "waits": run.wait,
         "error": run.end.as_ref().and_then(|end| end.error.as_ref()).map(|error| json!({
             "kind": error.kind().as_str(), "code": error.code(), "message": error.to_string(), "hint": error.hint(),
         })),
@@ -113,11 +118,11 @@ async fn list(journal: &Journal, as_json: bool) -> Result<()> {
         let status = status(run);
         let shown = match status {
             "completed" => paint.green(format!("{status:<9}")),
-            "open" => paint.yellow(format!("{status:<9}")),
+            "open" | "suspended" => paint.yellow(format!("{status:<9}")),
             _ => paint.red(format!("{status:<9}")),
         };
         let name = clean(&run.workflow).into_owned();
-        writeln!(out, "{}  {shown}  {}  {:>6} done  {name}", run.run, run.began, run.answered)?;
+        writeln!(out, "{}  {shown}  {}  {:>6} records  {name}", run.run, run.began, run.records)?;
     }
     Ok(out.flush()?)
 }

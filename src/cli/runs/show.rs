@@ -24,6 +24,10 @@ pub(super) async fn show(journal: &Journal, name: &str, as_json: bool) -> Result
     writeln!(out, "workflow  {}", clean(&shown.workflow))?;
     writeln!(out, "status    {}", status(&shown))?;
     writeln!(out, "began     {}", shown.began)?;
+    if let Some(wait) = &shown.wait {
+        let until = wait.until.map(|until| format!("until {until} ")).unwrap_or_default();
+        writeln!(out, "waits     {until}{}", clean(&wait.signals.join(", ")))?;
+    }
     if let Some(end) = &shown.end {
         writeln!(out, "ended     {}", end.at)?;
         if let Some(error) = &end.error {

@@ -1,118 +1,16 @@
-//! Runs that keep a journal: what was answered is never run again, effects happen once, whenever the power goes off.
-#![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
+//! Power losses and full disks in the midst of runs.
 
-use std::{
-    cell::Cell,
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::cell::Cell;
 
 use kailash_core::{
-    Error, Registry, Result, RunStatus, Services, Value, Workflow, WorkflowBuilder,
-    exec::{FailurePolicy, MemoryBlobStore},
-    log::{LogSettings, SegmentRunLog},
-    node::{Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Output, Outputs, Spec},
+    ErrorKind, RunStatus, Value, Workflow, WorkflowBuilder,
+    exec::FailurePolicy,
     testing::SimulatedDisk,
     workflow::{CycleDraft, Params},
 };
-use kailash_runtime::{Journal, LocalRuntime, ParallelRuntime, RunError, Runtime, Settings, Unfinished};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use kailash_runtime::{RunError, Unfinished};
 
-/// The world that nodes act on: how often each was run, and which requests it saw by their keys.
-#[derive(Clone, Default)]
-struct World(Arc<Mutex<Seen>>);
-
-#[derive(Default)]
-struct Seen {
-    calls: BTreeMap<String, u32>,
-    keys: BTreeMap<String, u32>,
-}
-
-impl World {
-    fn call(&self, cx: &Context) -> u32 {
-        let mut seen = self.0.lock().expect("no panic");
-        let calls = seen.calls.entry(cx.unit().to_string()).or_default();
-        *calls += 1;
-        *calls
-    }
-
-    fn request(&self, cx: &Context) {
-        *self.0.lock().expect("no panic").keys.entry(cx.idempotency_key()).or_default() += 1;
-    }
-
-    fn calls(&self) -> BTreeMap<String, u32> {
-        self.0.lock().expect("no panic").calls.clone()
-    }
-
-    fn keys(&self) -> usize {
-        self.0.lock().expect("no panic").keys.len()
-    }
-}
-
-macro_rules! node {
-    ($type:ident, $effect:expr, $keyed:literal, |$world:ident, $inputs:ident, $cx:ident| $body:expr) => {
-        #[derive(Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        struct $type {}
-
-        impl NodeType for $type {
-            fn spec() -> Spec {
-                let spec = Spec::new(stringify!($type), "test", "")
-                    .inputs([Input::optional("x", kailash_core::Kind::Any, "")])
-                    .outputs([Output::new("out", kailash_core::Kind::Any, "")])
-                    .requires::<World>("world")
-                    .effect($effect);
-                Spec { honours_key: $keyed, ..spec }
-            }
-
-            fn build(&self, cx: &BuildContext<'_>) -> Result<Body> {
-                let $world = cx.services.require::<World>("world")?.clone();
-                Ok(Body::future(move |$inputs: Inputs, $cx: Context| {
-                    let $world = $world.clone();
-                    async move { $body }
-                }))
-            }
-        }
-    };
-}
-
-fn plus(inputs: &Inputs) -> Result<kailash_core::node::Outcome> {
-    Ok(Outputs::one(inputs.int(0)?.unwrap_or(0) + 1).into())
-}
-
-node!(Count, Effect::Pure, false, |world, inputs, cx| {
-    world.call(&cx);
-    tokio::task::yield_now().await;
-    plus(&inputs)
-});
-node!(Send, Effect::Effectful, false, |world, inputs, cx| {
-    world.call(&cx);
-    tokio::task::yield_now().await;
-    plus(&inputs)
-});
-node!(Keyed, Effect::Effectful, true, |world, inputs, cx| {
-    world.request(&cx);
-    world.call(&cx);
-    tokio::task::yield_now().await;
-    plus(&inputs)
-});
-node!(Broken, Effect::Pure, false, |world, _inputs, cx| {
-    world.call(&cx);
-    Err(Error::invalid("test.broken", "it is broken").with_hint("mend it"))
-});
-
-fn registry() -> Registry {
-    let mut registry = Registry::new();
-    let mut register = || {
-        registry.register::<Count>()?;
-        registry.register::<Send>()?;
-        registry.register::<Keyed>()?;
-        registry.register::<Broken>()
-    };
-    register().expect("names are distinct");
-    registry
-}
+use super::world::{WANTED, World, journal, registry, runtimes};
 
 /// A chain with a cycle in its midst: count -> send -> (turn x 5) -> keyed -> count.
 fn workflow(acting: &str) -> Workflow {
@@ -129,32 +27,15 @@ fn workflow(acting: &str) -> Workflow {
     builder.build(&registry()).expect("the workflow is sound")
 }
 
-/// How many power losses a test wants to see in each runtime.
-const WANTED: u32 = 60;
-
 /// What a run of [`workflow`] gives at its end.
 const END: i64 = 9;
-
-fn journal(disk: &SimulatedDisk) -> Journal {
-    let log = SegmentRunLog::open(disk.clone(), LogSettings::default()).expect("the disk is sound");
-    Journal::new(Arc::new(log), Arc::new(MemoryBlobStore::default()))
-}
-
-fn runtimes(world: &World, journal: &Journal) -> [Arc<dyn Runtime>; 2] {
-    let services = Services::builder().with(world.clone()).expect("one service").build();
-    let settings = || Settings { journal: Some(journal.clone()), ..Settings::default() };
-    [
-        Arc::new(LocalRuntime::with_settings(services.clone(), settings()).expect("settings")),
-        Arc::new(ParallelRuntime::with_settings(services, settings()).expect("settings")),
-    ]
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_ends_leaves_a_journal_that_says_so() {
     for which in 0..2 {
         let (world, disk) = (World::default(), SimulatedDisk::default());
         let journal = journal(&disk);
-        let runtime = &runtimes(&world, &journal)[which];
+        let runtime = &runtimes(&world, &journal, false)[which];
         let (results, run) =
             runtime.execute_async(&workflow("Send"), Params::new()).await.expect("the run completes");
         assert_eq!(results.get("last", "out").and_then(Value::as_i64), Some(END));
@@ -162,7 +43,7 @@ async fn a_run_that_ends_leaves_a_journal_that_says_so() {
         assert_eq!(past.end().map(|end| end.status), Some(RunStatus::Completed));
         assert_eq!((past.answered(), past.document().name.as_str()), (9, "journal"));
         let refused = runtime.resume(&workflow("Send"), past).err().expect("it has ended");
-        assert_eq!(refused.kind(), kailash_core::ErrorKind::Conflict);
+        assert_eq!(refused.kind(), ErrorKind::Conflict);
     }
 }
 
@@ -173,7 +54,7 @@ async fn a_failure_is_kept_and_told_again() {
     let mut builder = WorkflowBuilder::new("broken");
     builder.add_node("Broken", "broken", Value::Null).on_failure(FailurePolicy::Continue);
     let workflow = builder.build(&registry()).expect("sound");
-    let ended = runtimes(&world, &journal)[0].execute_async(&workflow, Params::new()).await;
+    let ended = runtimes(&world, &journal, false)[0].execute_async(&workflow, Params::new()).await;
     let Err(RunError::Unfinished(ended)) = ended else { panic!("the run fails") };
     let Unfinished { run, .. } = *ended;
     let end = journal.past(run).await.expect("known").end().cloned().expect("ended");
@@ -194,12 +75,13 @@ async fn with_power_losses(
     let workflow = workflow(acting);
     let mut disk = SimulatedDisk::default();
     let mut kept = journal(&disk);
-    let mut handle = runtimes(&world, &kept)[which].start(&workflow, Params::new()).expect("it begins");
+    let mut handle =
+        runtimes(&world, &kept, false)[which].start(&workflow, Params::new()).expect("it begins");
     let run = handle.id();
     let mut losses = 0;
     for (n, moment) in moments.iter().enumerate() {
         let mut events = handle.events().expect("nobody took them");
-        let canceller = handle.canceller();
+        let control = handle.control();
         let mut outcome = std::pin::pin!(handle.into_future());
         let before = disk.syncs();
         let ended = loop {
@@ -221,7 +103,7 @@ async fn with_power_losses(
         losses += 1;
         // What the lost process still does nobody sees: its world is not written to any more.
         disk = disk.after_power_loss(seed.wrapping_add(n as u64));
-        canceller();
+        control.cancel();
         drop(outcome.await);
         kept = journal(&disk);
         let past = match kept.past(run).await {
@@ -235,7 +117,7 @@ async fn with_power_losses(
                 return (world, None, losses);
             }
         };
-        handle = runtimes(&world, &kept)[which].resume(&workflow, past).expect("it goes on");
+        handle = runtimes(&world, &kept, false)[which].resume(&workflow, past).expect("it goes on");
     }
     let outcome = handle.await;
     (world, outcome.ok().and_then(|(results, _)| results.get("last", "out").cloned()), losses)
@@ -281,7 +163,7 @@ async fn while_the_disk_is_full_a_run_waits_and_goes_on_when_there_is_room() {
     for which in 0..2 {
         let (world, disk) = (World::default(), SimulatedDisk::default());
         let journal = journal(&disk);
-        let runtime = &runtimes(&world, &journal)[which];
+        let runtime = &runtimes(&world, &journal, false)[which];
         disk.set_capacity(Some(64));
         let handle = runtime.start(&workflow("Send"), Params::new()).expect("it begins");
         let run = handle.id();
@@ -301,7 +183,7 @@ async fn a_journal_that_failed_ends_its_runs_loudly() {
     let (world, disk) = (World::default(), SimulatedDisk::default());
     let journal = journal(&disk);
     disk.set_sync_fails(true);
-    let runtime = &runtimes(&world, &journal)[0];
+    let runtime = &runtimes(&world, &journal, false)[0];
     let ended = runtime.execute_async(&workflow("Send"), Params::new()).await;
     let Err(RunError::Unfinished(ended)) = ended else { panic!("no success without a journal: {ended:?}") };
     assert_eq!((ended.status, ended.error.code()), (RunStatus::Failed, "log.broken"));

@@ -1,0 +1,105 @@
+//! A run under way, as others hold it: watched, cancelled, signalled, awaited.
+
+use std::{
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Task, Poll},
+};
+
+use kailash_core::{Error, RunId, Text, Value};
+use tokio::task::JoinHandle;
+
+use super::{Events, Outcome, Run, RunError};
+
+/// A run that was started: to be watched, cancelled, awaited. Dropping it lets the run go on.
+pub struct RunHandle {
+    control: RunControl,
+    events: Option<Events>,
+    task: JoinHandle<Outcome>,
+}
+
+impl RunHandle {
+    pub(super) fn new(run: Arc<Run>, events: Option<Events>, task: JoinHandle<Outcome>) -> Self {
+        Self { control: RunControl(run), events, task }
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.control.id()
+    }
+
+    /// The run's events from its start; the first call gets them.
+    pub fn events(&mut self) -> Option<Events> {
+        self.events.take()
+    }
+
+    /// Asks the run to stop: it answers at once, and what is under way is given up.
+    pub fn cancel(&self) {
+        self.control.cancel();
+    }
+
+    /// What cancels the run and sends it signals, to be kept while the handle is awaited.
+    #[must_use]
+    pub fn control(&self) -> RunControl {
+        self.control.clone()
+    }
+}
+
+/// Reaches a run under way from elsewhere.
+#[derive(Clone)]
+pub struct RunControl(Arc<Run>);
+
+impl RunControl {
+    /// The run.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.0.shared.run
+    }
+
+    /// Asks the run to stop: it answers at once, and what is under way is given up.
+    pub fn cancel(&self) {
+        self.0.shared.cancel();
+    }
+
+    /// Sends the run a signal, for a node that waits for one by this name or will. With a journal it is durable when
+    /// this returns.
+    ///
+    /// # Errors
+    /// Kind `Conflict`, code `run.over`, if the run has ended or was put aside; kind `Limit`, code `run.signals`, if too
+    /// many wait for nodes that have not asked for them.
+    pub async fn signal(&self, name: impl Into<Text>, value: impl Into<Value>) -> Result<(), Error> {
+        self.0.signal(name.into(), value.into()).await
+    }
+}
+
+impl IntoFuture for RunHandle {
+    type Output = Outcome;
+    type IntoFuture = Running;
+
+    fn into_future(self) -> Running {
+        Running { run: self.control.id(), task: self.task }
+    }
+}
+
+/// The end of a started run.
+pub struct Running {
+    run: RunId,
+    task: JoinHandle<Outcome>,
+}
+
+impl Future for Running {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Outcome> {
+        let run = self.run;
+        let joined = Pin::new(&mut self.task).poll(task);
+        joined.map(|joined| {
+            joined.unwrap_or_else(|error| {
+                let error = Error::internal(format!("the run's task: {error}"));
+                Err(RunError::Lost { run, error })
+            })
+        })
+    }
+}
