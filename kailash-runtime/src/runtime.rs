@@ -5,10 +5,11 @@ use std::sync::Arc;
 use kailash_core::{Error, Result, Services, Workflow, node::BoxFuture, validate::Issues, workflow::Params};
 
 use crate::{
-    journal::Past,
+    journal::{Past, recall},
     plan::Plan,
     run::{
-        Compute, Engine, Outcome, RunError, RunHandle, Settings, execute, execute_blocking, resume, start,
+        Compute, Engine, Outcome, Results, RunError, RunHandle, Settings, Start, execute, execute_blocking,
+        resume, start,
     },
 };
 
@@ -27,14 +28,36 @@ pub trait Runtime: Send + Sync {
     ///
     /// # Errors
     /// What keeps the run from beginning.
-    fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError>;
+    fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError> {
+        self.start_with(workflow, params, Start::listened())
+    }
+
+    /// [`Runtime::start`], in another way than the usual one.
+    ///
+    /// # Errors
+    /// What keeps the run from beginning.
+    fn start_with(&self, workflow: &Workflow, params: Params, start: Start) -> Result<RunHandle, RunError>;
 
     /// Goes on with a run that its journal knows, as a task of the tokio executor around. `workflow` is made of the
     /// document in the journal. What was answered is not run again; what was not is, with the same idempotency keys.
     ///
     /// # Errors
     /// A run that has ended (code `run.ended`), a runtime without a journal, and what keeps any run from beginning.
-    fn resume(&self, workflow: &Workflow, past: Past) -> Result<RunHandle, RunError>;
+    fn resume(&self, workflow: &Workflow, past: Past) -> Result<RunHandle, RunError> {
+        self.resume_with(workflow, past, Start::listened())
+    }
+
+    /// [`Runtime::resume`], in another way than the usual one.
+    ///
+    /// # Errors
+    /// As [`Runtime::resume`].
+    fn resume_with(&self, workflow: &Workflow, past: Past, start: Start) -> Result<RunHandle, RunError>;
+
+    /// What a run gave as far as its journal knows. Runs nothing.
+    ///
+    /// # Errors
+    /// What keeps such a run from beginning.
+    fn recall(&self, workflow: &Workflow, past: Past) -> Result<Results, RunError>;
 
     /// Checks whether `workflow` could run with `params` here, without running it.
     ///
@@ -74,7 +97,7 @@ macro_rules! runtime {
             /// # Errors
             /// What keeps the run from beginning.
             pub fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError> {
-                start(&self.0, workflow, &params)
+                start(&self.0, workflow, &params, Start::listened())
             }
 
             /// The plan of `workflow` with this runtime's services, made once while it is in use.
@@ -101,12 +124,27 @@ macro_rules! runtime {
                 execute_blocking(&self.0, workflow, params, $executor)
             }
 
-            fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError> {
-                start(&self.0, workflow, &params)
+            fn start_with(
+                &self,
+                workflow: &Workflow,
+                params: Params,
+                how: Start,
+            ) -> Result<RunHandle, RunError> {
+                start(&self.0, workflow, &params, how)
             }
 
-            fn resume(&self, workflow: &Workflow, past: Past) -> Result<RunHandle, RunError> {
-                resume(&self.0, workflow, past)
+            fn resume_with(
+                &self,
+                workflow: &Workflow,
+                past: Past,
+                how: Start,
+            ) -> Result<RunHandle, RunError> {
+                resume(&self.0, workflow, past, how)
+            }
+
+            fn recall(&self, workflow: &Workflow, past: Past) -> Result<Results, RunError> {
+                let policy = workflow.document().on_failure.unwrap_or(self.0.settings.on_failure);
+                Ok(recall(self.0.plan(workflow)?, past, policy)?)
             }
 
             fn check(&self, workflow: &Workflow, params: &Params) -> Result<(), RunError> {

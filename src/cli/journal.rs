@@ -30,10 +30,10 @@ pub(super) fn open(folder: &Path) -> Done<Journal, Refusal> {
     })
 }
 
-/// The same journal, in which runs that begin note the folder that they begin in.
-pub(super) fn labelled(journal: Journal) -> Journal {
+/// What is noted of a run: the folder that it begins in.
+pub(super) fn labels() -> Map {
     let here = std::env::current_dir().ok().and_then(|here| here.to_str().map(str::to_owned));
-    journal.with_labels(here.map(|here| (FOLDER.into(), here.into())).into_iter().collect::<Map>())
+    here.map(|here| (FOLDER.into(), here.into())).into_iter().collect()
 }
 
 /// Waits for `work` on this thread.

@@ -10,6 +10,7 @@
 
 mod history;
 mod past;
+mod recall;
 mod record;
 mod records;
 mod scribe;
@@ -18,13 +19,14 @@ mod summary;
 use std::{collections::VecDeque, sync::Arc};
 
 use kailash_core::{
-    Map, Result, RunId, Text, Value,
+    Result, RunId, Text, Value,
     exec::{BlobStore, RunLog},
 };
 
 pub use history::Happened;
 pub use past::{End, Past};
 pub(crate) use past::{Suspension, Units, in_doubt};
+pub(crate) use recall::recall;
 pub use record::Wait;
 pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};
 pub(crate) use scribe::{Admission, Scribe};
@@ -38,21 +40,13 @@ pub(crate) type Signals = VecDeque<(Text, Value)>;
 pub struct Journal {
     pub(crate) log: Arc<dyn RunLog>,
     pub(crate) blobs: Arc<dyn BlobStore>,
-    pub(crate) labels: Map,
 }
 
 impl Journal {
     /// Journals in `log`, with large values in `blobs`.
     #[must_use]
     pub fn new(log: Arc<dyn RunLog>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { log, blobs, labels: Map::new() }
-    }
-
-    /// The same journal, in which runs that begin are noted with `labels`, to be found again in [`Past::labels`].
-    #[must_use]
-    pub fn with_labels(mut self, labels: Map) -> Self {
-        self.labels = labels;
-        self
+        Self { log, blobs }
     }
 
     /// `run` at a glance, without its values.

@@ -98,6 +98,11 @@ impl Units {
         self.suspended.insert(unit, Suspension::Woken(woken));
     }
 
+    /// Takes in that the run was put aside: nothing was under way then.
+    fn park(&mut self) {
+        self.started.clear();
+    }
+
     /// Takes in what a unit gave.
     fn answer(&mut self, unit: UnitPath, answer: Result<Outputs>) {
         self.suspended.remove(&unit);
@@ -140,7 +145,7 @@ impl Past {
                     Record::Signalled { name, value } => {
                         signals.push_back((name, value.value(&*journal.blobs).await?));
                     }
-                    Record::Parked { .. } => {}
+                    Record::Parked { .. } => units.park(),
                     Record::Ended { at, status, error } => {
                         end = Some(End { at, status, error: error.map(Into::into) });
                     }

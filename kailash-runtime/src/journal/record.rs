@@ -58,7 +58,7 @@ pub(crate) enum Record {
     Woken { unit: UnitPath, signal: Option<Payload> },
     /// A signal was sent to the run.
     Signalled { name: Text, value: Payload },
-    /// Nothing was left to do but wait, and the run was put aside.
+    /// The run was put aside while nothing of it was under way.
     Parked { at: Timestamp, wait: Wait },
     /// The run ended.
     Ended { at: Timestamp, status: RunStatus, error: Option<KeptError> },

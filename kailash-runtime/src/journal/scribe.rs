@@ -34,6 +34,11 @@ enum Gated {
     Asker(oneshot::Sender<()>),
 }
 
+fn tell(asker: oneshot::Sender<()>) {
+    // Whoever asked may have stopped waiting.
+    let (Ok(()) | Err(())) = asker.send(());
+}
+
 /// What becomes of a unit that is ready.
 pub(crate) enum Admission {
     /// It runs.
@@ -119,10 +124,24 @@ impl Scribe {
 
     /// Notes a signal. Who asks is told when it is durable.
     pub(crate) fn signalled(&mut self, name: Text, value: Value) -> oneshot::Receiver<()> {
-        let (asker, told) = oneshot::channel();
         self.buffer.push(Record::Signalled { name, value: Payload::Here(value) });
-        self.gate(Gated::Asker(asker));
+        self.ask()
+    }
+
+    /// Tells when everything up to now is durable.
+    pub(crate) fn ask(&mut self) -> oneshot::Receiver<()> {
+        let (asker, told) = oneshot::channel();
+        if self.under_way || !self.buffer.is_empty() {
+            self.gate(Gated::Asker(asker));
+        } else {
+            tell(asker);
+        }
         told
+    }
+
+    /// Nothing more becomes durable: whoever waits for that hears no more.
+    pub(crate) fn give_up(&mut self) {
+        self.gated.clear();
     }
 
     fn gate(&mut self, gated: Gated) {
@@ -186,8 +205,7 @@ impl Scribe {
         while let Some((_, gated)) = self.gated.pop_front_if(|(needs, _)| *needs <= self.handed) {
             match gated {
                 Gated::Unit(ready) => free.push(ready),
-                // Whoever asked may have stopped waiting.
-                Gated::Asker(asker) => drop(asker.send(())),
+                Gated::Asker(asker) => tell(asker),
             }
         }
         free

@@ -32,6 +32,7 @@ use super::{
     engine::{Compute, Engine},
     flying::Flying,
     shared::Shared,
+    start::Permit,
 };
 use crate::{
     journal::{Scribe, Signals, Wait},
@@ -159,6 +160,18 @@ impl Run {
         Context::new(scope, UnitKey::default(), 1, self.deadline)
     }
 
+    /// Waits for what lets the run begin, unless it is cancelled or put aside before.
+    pub(crate) async fn admitted(&self, mut admission: BoxFuture<'static, Permit>) -> Option<Permit> {
+        while !self.is_winding_down() && !self.shared.is_cancelled() {
+            tokio::select! {
+                permit = &mut admission => return Some(permit),
+                () = self.shared.cancel.notified() => {}
+                () = self.wake.notified() => {}
+            }
+        }
+        None
+    }
+
     /// Runs the schedule to its end.
     pub(crate) async fn drive(self: &Arc<Self>) -> End {
         let mut cx = self.context();
@@ -228,9 +241,10 @@ impl Run {
         for (unit, outcome) in landed.drain(..) {
             self.settle(state, unit, outcome);
         }
-        let mut busy = self.pump(state, cx, Some(flying));
-        self.rouse(state);
-        if !state.schedule.is_done() {
+        let winding_down = self.is_winding_down();
+        let mut busy = !winding_down && self.pump(state, cx, Some(flying));
+        if !winding_down && !state.schedule.is_done() {
+            self.rouse(state);
             let room = self.engine.settings.max_concurrency.saturating_sub(flying.len());
             let count = room.min(state.futures.len());
             starting.extend(state.futures.drain(..count));

@@ -23,8 +23,9 @@ pub enum RunError {
     Refused(Issues),
     /// It began and did not complete.
     Unfinished(Box<Unfinished>),
-    /// Nothing is left to do but wait, and it was put aside to be resumed; only where
-    /// [`Settings::park`](crate::Settings::park) says so.
+    /// It was put aside to be resumed: because nothing is left to do but wait, where
+    /// [`Settings::park`](crate::Settings::park) says so, or because of
+    /// [`RunControl::wind_down`](crate::RunControl::wind_down).
     Suspended {
         /// The run.
         run: RunId,

@@ -10,14 +10,12 @@ use kailash_core::{
     event::{EVENT_VERSION, What},
     exec::Clock,
 };
-use tokio::sync::broadcast;
+
+use super::line::{Next, Receiver, Sender, line};
 
 /// Code that is called with every event, on the thread on which it happens: it must be quick and may
 /// not block. Its panic is logged and hurts nobody.
 pub type Hook = Arc<dyn Fn(&Event) + Send + Sync>;
-
-/// How many events a listener may be behind before it is told how many it missed.
-const BUFFER: usize = 1024;
 
 /// Numbers events and hands them out.
 pub(crate) struct EventHub {
@@ -31,32 +29,24 @@ struct Numbered {
     next: u64,
     /// Whether the last event was handed out.
     ended: bool,
-    listeners: Option<broadcast::Sender<Arc<Event>>>,
+    listener: Option<Sender>,
 }
 
 impl EventHub {
-    /// A hub for hooks and, with `listened`, for one listener to begin with.
+    /// A hub for hooks and, with `listened`, for a listener.
     pub(crate) fn new(
         run: RunId,
         clock: Arc<dyn Clock>,
         hooks: Vec<Hook>,
         listened: bool,
     ) -> (Self, Option<Events>) {
-        let (sender, receiver) = if listened {
-            let (sender, receiver) = broadcast::channel(BUFFER);
+        let (listener, events) = if listened {
+            let (sender, receiver) = line();
             (Some(sender), Some(Events { receiver, run, clock: Arc::clone(&clock) }))
         } else {
             (None, None)
         };
-        (
-            Self {
-                run,
-                clock,
-                hooks,
-                out: Mutex::new(Numbered { next: 0, ended: false, listeners: sender }),
-            },
-            receiver,
-        )
+        (Self { run, clock, hooks, out: Mutex::new(Numbered { next: 0, ended: false, listener }) }, events)
     }
 
     /// Hands out an event; what a body still tells after the end of its run is dropped.
@@ -73,7 +63,7 @@ impl EventHub {
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !out.ended {
             self.hand_out(&mut out, None, None, what);
-            (out.ended, out.listeners) = (true, None);
+            (out.ended, out.listener) = (true, None);
         }
     }
 
@@ -93,16 +83,15 @@ impl EventHub {
                 tracing::error!(run = %self.run, seq = event.seq, "a hook panicked");
             }
         }
-        if let Some(listeners) = &out.listeners {
-            // An error only says that nobody listens any more.
-            drop(listeners.send(Arc::new(event)));
+        if let Some(listener) = &out.listener {
+            listener.send(Arc::new(event));
         }
     }
 }
 
 /// The events of one run, from its start.
 pub struct Events {
-    receiver: broadcast::Receiver<Arc<Event>>,
+    receiver: Receiver,
     run: RunId,
     clock: Arc<dyn Clock>,
 }
@@ -110,10 +99,9 @@ pub struct Events {
 impl Events {
     /// The next event; none after the last. Who is slow gets an event of type `lagged` in place of those missed.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
-        match self.receiver.recv().await {
-            Ok(event) => Some(event),
-            Err(broadcast::error::RecvError::Closed) => None,
-            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Arc::new(Event {
+        match self.receiver.next().await? {
+            Next::Event(event) => Some(event),
+            Next::Missed(missed) => Some(Arc::new(Event {
                 v: EVENT_VERSION,
                 run: self.run,
                 seq: 0,

@@ -7,16 +7,17 @@ use kailash_core::{
     event::What,
     exec::Monotonic,
     format::write,
+    node::BoxFuture,
     workflow::{Dialect, Params},
 };
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 use super::{
-    End, Engine, Events, Keep, Results, Run, RunError, RunHandle, Settings, Unfinished, events::EventHub,
-    shared::Shared,
+    End, Engine, Events, Keep, Permit, Results, Run, RunError, RunHandle, Settings, Start, Unfinished,
+    events::EventHub, shared::Shared,
 };
 use crate::{
-    journal::{FORMAT, Journal, Past, Payload, Record, Scribe, Signals, Wait},
+    journal::{FORMAT, Past, Payload, Record, Scribe, Signals, Wait},
     plan::Plan,
     schedule::Schedule,
 };
@@ -26,8 +27,8 @@ pub type Outcome = Result<(Results, RunId), RunError>;
 
 /// Runs a workflow on the task that awaits this.
 pub(crate) async fn execute(engine: &Arc<Engine>, workflow: &Workflow, params: Params) -> Outcome {
-    let (run, _) = prepare(engine, workflow, &params, false, None)?;
-    conclude(&run).await
+    let (run, _) = prepare(engine, workflow, &params, &Start::default(), None)?;
+    conclude(&run, None).await
 }
 
 /// Runs a workflow on the calling thread, with an executor of its own.
@@ -59,12 +60,19 @@ pub(crate) fn start(
     engine: &Arc<Engine>,
     workflow: &Workflow,
     params: &Params,
+    start: Start,
 ) -> Result<RunHandle, RunError> {
-    launched(prepare(engine, workflow, params, true, None)?)
+    let prepared = prepare(engine, workflow, params, &start, None)?;
+    Ok(launched(prepared, start.admission))
 }
 
 /// Goes on with a run from its journal, as a task of the executor around.
-pub(crate) fn resume(engine: &Arc<Engine>, workflow: &Workflow, past: Past) -> Result<RunHandle, RunError> {
+pub(crate) fn resume(
+    engine: &Arc<Engine>,
+    workflow: &Workflow,
+    past: Past,
+    start: Start,
+) -> Result<RunHandle, RunError> {
     if engine.settings.journal.is_none() {
         return Err(Error::invalid("journal.none", "this runtime keeps no journal to go on with").into());
     }
@@ -75,7 +83,8 @@ pub(crate) fn resume(engine: &Arc<Engine>, workflow: &Workflow, past: Past) -> R
     let (run, length) = (past.run(), past.length);
     let (params, units, signals) = past.into_parts();
     let resumed = Resumed { run, scribe: Scribe::resume(units, length), signals };
-    launched(prepare(engine, workflow, &params, true, Some(resumed))?)
+    let prepared = prepare(engine, workflow, &params, &start, Some(resumed))?;
+    Ok(launched(prepared, start.admission))
 }
 
 /// A run that goes on.
@@ -86,17 +95,20 @@ struct Resumed {
     signals: Signals,
 }
 
-fn launched((run, events): (Arc<Run>, Option<Events>)) -> Result<RunHandle, RunError> {
+fn launched(
+    (run, events): (Arc<Run>, Option<Events>),
+    admission: Option<BoxFuture<'static, Permit>>,
+) -> RunHandle {
     let driven = Arc::clone(&run);
-    let task = run.shared.tokio.spawn(async move { conclude(&driven).await });
-    Ok(RunHandle::new(run, events, task))
+    let task = run.shared.tokio.spawn(async move { conclude(&driven, admission).await });
+    RunHandle::new(run, events, task)
 }
 
 fn prepare(
     engine: &Arc<Engine>,
     workflow: &Workflow,
     params: &Params,
-    listened: bool,
+    start: &Start,
     resumed: Option<Resumed>,
 ) -> Result<(Arc<Run>, Option<Events>), RunError> {
     let tokio = Handle::try_current().map_err(|_| {
@@ -112,14 +124,15 @@ fn prepare(
             let begun = settings
                 .journal
                 .as_ref()
-                .map(|journal| begun(workflow, params, settings, journal))
+                .map(|_| begun(workflow, params, settings, &start.labels))
                 .transpose()?;
-            (RunId::generate(), begun.map(Scribe::begin), Signals::new())
+            (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::new())
         }
     };
-    let heard = listened || !settings.hooks.is_empty();
+    let heard = start.listened || !settings.hooks.is_empty();
     let (hub, events) = if heard {
-        let (hub, events) = EventHub::new(id, Arc::clone(&settings.clock), settings.hooks.clone(), listened);
+        let (hub, events) =
+            EventHub::new(id, Arc::clone(&settings.clock), settings.hooks.clone(), start.listened);
         (Some(hub), events)
     } else {
         (None, None)
@@ -136,19 +149,24 @@ fn prepare(
     let limit = limits.into_iter().flatten().min();
     let clock = Arc::clone(&settings.clock);
     let deadline = limit.map(|limit| clock.monotonic().after(limit));
-    let cancelled = AtomicBool::new(false);
+    let (cancelled, winding_down) = (AtomicBool::new(false), AtomicBool::new(false));
     let cancel = Notify::new();
-    let shared = Arc::new(Shared { run: id, plan, lineage, cancelled, cancel, clock, events: hub, tokio });
+    let shared = Arc::new(Shared {
+        run: id,
+        plan,
+        lineage,
+        cancelled,
+        winding_down,
+        cancel,
+        clock,
+        events: hub,
+        tokio,
+    });
     Ok((Arc::new(Run::new(Arc::clone(engine), shared, schedule, deadline, scribe, signals)), events))
 }
 
 /// The first record of a run.
-fn begun(
-    workflow: &Workflow,
-    params: &Params,
-    settings: &Settings,
-    journal: &Journal,
-) -> Result<Record, Error> {
+fn begun(workflow: &Workflow, params: &Params, settings: &Settings, labels: &Map) -> Result<Record, Error> {
     let document = write(workflow.document(), Dialect::Own)?;
     let nodes: Map = params.nodes().map(|(id, inputs)| (id.clone(), inputs.clone().into())).collect();
     Ok(Record::Begun {
@@ -159,18 +177,22 @@ fn begun(
         document: Payload::Here(document),
         nodes: Payload::Here(nodes.into()),
         everywhere: Payload::Here(params.everywhere().clone().into()),
-        labels: journal.labels.clone(),
+        labels: labels.clone(),
     })
 }
 
-async fn conclude(run: &Arc<Run>) -> Outcome {
+async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static, Permit>>) -> Outcome {
     let shared = &run.shared;
+    let journal = run.start_journal();
+    let _permit = match admission {
+        Some(admission) => run.admitted(admission).await,
+        None => None,
+    };
     let over = Over { run, began: shared.clock.monotonic() };
     if let Some(events) = &shared.events {
         let (workflow, nodes) = (shared.plan.workflow.name().clone(), shared.plan.workflow.nodes().len());
         events.emit(None, None, What::RunStarted { workflow, nodes });
     }
-    let journal = run.start_journal();
     let end = run.drive().await;
     let errors = if matches!(end, End::Through) && run.with_schedule(|s| s.failures().is_empty()) {
         Vec::new()

@@ -63,6 +63,23 @@ impl RunControl {
         self.0.shared.cancel();
     }
 
+    /// Asks the run to let what is under way come to its end, to begin nothing more, and to end with
+    /// [`RunError::Suspended`], so that it can be resumed.
+    ///
+    /// # Errors
+    /// Kind `Invalid`, code `journal.none`, for a run without a journal.
+    pub fn wind_down(&self) -> Result<(), Error> {
+        self.0.wind_down()
+    }
+
+    /// Waits until everything that happened in the run up to now is durable; at once without a journal.
+    ///
+    /// # Errors
+    /// Kind `Unavailable`, code `journal.broken`, if the journal takes nothing more.
+    pub async fn recorded(&self) -> Result<(), Error> {
+        self.0.recorded().await
+    }
+
     /// Sends the run a signal, for a node that waits for one by this name or will. With a journal it is durable when
     /// this returns.
     ///

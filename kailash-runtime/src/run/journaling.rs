@@ -48,7 +48,10 @@ impl Run {
                 continue;
             };
             if let Err(error) = self.append(first, records).await {
-                self.lock().broken = Some(error.clone());
+                let mut state = self.lock();
+                state.broken = Some(error.clone());
+                state.scribe.iter_mut().for_each(|scribe| scribe.give_up());
+                drop(state);
                 self.wake.notify_one();
                 return Err(error);
             }

@@ -12,11 +12,13 @@ mod flying;
 mod handle;
 mod journaling;
 mod lane;
+mod line;
 mod pipeline;
 mod pump;
 mod results;
 mod settings;
 mod shared;
+mod start;
 mod suspending;
 mod telling;
 
@@ -29,3 +31,4 @@ pub(crate) use execute::{execute, execute_blocking, resume, start};
 pub use handle::{RunControl, RunHandle};
 pub use results::{NodeStatus, Results};
 pub use settings::{Keep, Settings};
+pub use start::{Permit, Start};

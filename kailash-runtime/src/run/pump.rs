@@ -149,13 +149,14 @@ impl Run {
             if let Some((unit, outcome)) = done.take() {
                 self.settle(state, unit, outcome);
             }
-            let busy = self.pump(state, &mut cx, None);
+            let winding_down = self.is_winding_down();
+            let busy = !winding_down && self.pump(state, &mut cx, None);
             if state.schedule.is_done() {
                 state.compute.clear();
                 state.futures.clear();
             }
             let over = self.shared.clock.monotonic() >= until;
-            let next = if over { None } else { state.compute.pop_front() };
+            let next = if over || winding_down { None } else { state.compute.pop_front() };
             let Some(ready) = next else {
                 // The driver calls the next one, behind those that wait for a thread.
                 state.helpers -= 1;

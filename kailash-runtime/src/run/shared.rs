@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
     pub(crate) lineage: Arc<Lineage>,
     pub(crate) cancelled: AtomicBool,
+    /// Whether nothing more is to begin, because the run is to be put aside.
+    pub(crate) winding_down: AtomicBool,
     /// Told when the run was cancelled.
     pub(crate) cancel: Notify,
     pub(crate) clock: Arc<dyn Clock>,

@@ -1,6 +1,6 @@
 //! Lets units of a run under way wait for time or signals, and runs them again when it has come.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use kailash_core::{
     Error, ErrorKind, Result, Text, Value,
@@ -9,7 +9,10 @@ use kailash_core::{
 };
 
 use super::{Run, body, drive::State};
-use crate::{journal::Wait, schedule::Ready};
+use crate::{
+    journal::{Scribe, Wait},
+    schedule::Ready,
+};
 
 /// The longest time between two looks at the clock, which somebody may set.
 const NAP: Duration = Duration::from_secs(60);
@@ -60,17 +63,57 @@ impl Run {
         Some(NAP.min(left + Duration::from_millis(1)))
     }
 
-    /// Ends a run in which nothing moves and somebody sleeps, if it is to be put aside: what they wait for.
+    /// Ends a run in which nothing is under way, if it is to be put aside: what it waits for.
     pub(super) fn park(&self, state: &mut State) -> Option<Wait> {
-        let moving = state.helpers > 0 || !state.futures.is_empty() || !state.compute.is_empty();
-        let held_back = || state.scribe.as_ref().is_none_or(|scribe| scribe.holds_back());
-        if !self.engine.settings.park || state.asleep.is_empty() || moving || held_back() {
+        if state.helpers > 0 {
             return None;
         }
-        let wait = state.asleep.wait();
+        let winding_down = self.is_winding_down();
+        let ready = || !state.futures.is_empty() || !state.compute.is_empty();
+        let held_back = || state.scribe.as_ref().is_none_or(Scribe::holds_back);
+        let only_waits = || self.engine.settings.park && !state.asleep.is_empty() && !ready() && !held_back();
+        if !winding_down && !only_waits() {
+            return None;
+        }
+        let mut wait = state.asleep.wait();
+        if winding_down {
+            wait.until = Some(self.shared.clock.now());
+        }
         // From here on a signal is refused, and whoever sends it finds the run put aside.
         state.schedule.stop();
         Some(wait)
+    }
+
+    /// Lets what is under way come to its end, begins nothing more, and puts the run aside.
+    ///
+    /// # Errors
+    /// Kind `Invalid`, code `journal.none`, for a run without a journal.
+    pub(crate) fn wind_down(&self) -> Result<()> {
+        if self.engine.settings.journal.is_none() {
+            return Err(Error::invalid("journal.none", "a run without a journal cannot be put aside"));
+        }
+        self.shared.winding_down.store(true, Ordering::Release);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn is_winding_down(&self) -> bool {
+        self.shared.winding_down.load(Ordering::Acquire)
+    }
+
+    /// Waits until everything that happened in the run up to now is durable; at once without a journal.
+    ///
+    /// # Errors
+    /// Kind `Unavailable`, code `journal.broken`, if the journal takes nothing more.
+    pub(crate) async fn recorded(&self) -> Result<()> {
+        let told = self.lock().scribe.as_mut().map(Scribe::ask);
+        self.ink.notify_one();
+        match told {
+            Some(told) => told.await.map_err(|_| {
+                Error::new(ErrorKind::Unavailable, "journal.broken", "the journal did not take the run")
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Sends the run a signal. With a journal it is durable when this returns.

@@ -16,6 +16,7 @@
 )]
 #![expect(clippy::missing_panics_doc, reason = "a check panics with the rule that was broken")]
 
+mod aside;
 mod branches;
 mod cancel;
 mod concurrency;
@@ -303,10 +304,17 @@ suite! {
         others_run_while_a_node_waits,
         a_run_that_waits_is_cancelled_and_ends_at_its_time_limit,
         many_items_wait_at_once,
+        only_so_many_signals_are_kept,
+    }
+    aside {
         a_run_is_put_aside_and_goes_on_where_it_was,
         a_run_put_aside_is_woken_by_time_that_came_meanwhile,
         a_signal_sent_before_a_run_was_put_aside_is_not_lost,
-        only_so_many_signals_are_kept,
+        a_run_that_is_wound_down_ends_what_is_under_way_and_goes_on_later,
+        a_run_without_a_journal_cannot_be_wound_down,
+        a_run_is_recorded_before_it_is_admitted_and_holds_its_permit_to_the_end,
+        a_run_cancelled_before_it_is_admitted_runs_nothing,
+        what_a_run_gave_is_recalled_from_its_journal,
     }
     threads {
         blocking_execution_works_outside_any_executor,

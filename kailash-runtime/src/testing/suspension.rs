@@ -1,11 +1,11 @@
-//! Nodes that wait for time or signals, in a run that stays where it is and in one that is put aside.
+//! Nodes that wait for time or signals, in a run that stays where it is.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use kailash_core::{
     ErrorKind, Value,
     event::What,
-    exec::{Clock, MemoryBlobStore, MemoryRunLog, SystemClock, Timestamp},
+    exec::{Clock, SystemClock, Timestamp},
     node::{OnItemError, Outcome, Wake, Woken},
     value,
     workflow::{CycleDraft, Params},
@@ -17,18 +17,18 @@ use super::{
     node::{FLAVOURS, Flavour, Node, one},
     tools::Counter,
 };
-use crate::{Journal, RunError, RunHandle, Wait};
+use crate::RunHandle;
 
-fn in_ms(millis: u64) -> Timestamp {
+pub(super) fn in_ms(millis: u64) -> Timestamp {
     SystemClock::default().now().after(Duration::from_millis(millis))
 }
 
-fn for_go() -> Wake {
+pub(super) fn for_go() -> Wake {
     Wake::Signal("go".into())
 }
 
 /// A node that waits and gives what woke it: a signal's value, or `"time"`.
-fn waits(flavour: Flavour, calls: &Counter, wake: fn() -> Wake) -> Node {
+pub(super) fn waits(flavour: Flavour, calls: &Counter, wake: fn() -> Wake) -> Node {
     let calls = calls.clone();
     Node::with(flavour, move |inputs, _| {
         calls.hit();
@@ -160,89 +160,6 @@ pub(super) async fn many_items_wait_at_once(make: Make) {
     let results = lab.ok().await;
     assert_eq!(out(&results, "each").as_list().map(<[Value]>::len), Some(ITEMS as usize));
     assert_eq!(calls.get(), 2 * ITEMS as usize);
-}
-
-/// A lab whose runs are put aside, with the journal that knows them.
-fn parking(make: &Make) -> (Lab, Journal) {
-    let journal = Journal::new(Arc::new(MemoryRunLog::default()), Arc::new(MemoryBlobStore::default()));
-    let mut lab = Lab::new(make);
-    lab.settings.journal = Some(journal.clone());
-    lab.settings.park = true;
-    (lab, journal)
-}
-
-fn parked(outcome: crate::Outcome) -> Wait {
-    match outcome {
-        Err(RunError::Suspended { wait, .. }) => wait,
-        other => panic!("the run is put aside, but: {other:?}"),
-    }
-}
-
-pub(super) async fn a_run_is_put_aside_and_goes_on_where_it_was(make: Make) {
-    for flavour in FLAVOURS {
-        let (mut lab, journal) = parking(&make);
-        let (before, calls) = (Counter::default(), Counter::default());
-        let counted = before.clone();
-        lab.node(
-            "before",
-            Node::inline(move |_, _| {
-                counted.hit();
-                one(1)
-            }),
-        );
-        lab.node("waits", waits(flavour, &calls, for_go)).wire("before.out", "waits.x");
-        let (runtime, workflow) = lab.ready();
-        let handle = runtime.start(&workflow, Params::new()).expect("it starts");
-        let (run, late) = (handle.id(), handle.control());
-        let wait = parked(handle.await);
-        assert_eq!(wait, Wait { until: None, signals: vec!["go".into()] });
-        assert_eq!(late.signal("go", 0).await.expect_err("it is aside").code(), "run.over");
-        assert_eq!(journal.summary(run).await.expect("known").wait, Some(wait.clone()));
-
-        let past = journal.past(run).await.expect("known");
-        let again = runtime.resume(&workflow, past).expect("it goes on");
-        assert_eq!(parked(again.await), wait, "nothing woke it");
-
-        let past = journal.past(run).await.expect("known");
-        let handle = runtime.resume(&workflow, past).expect("it goes on");
-        handle.control().signal("go", 5).await.expect("it is taken");
-        let (results, _) = handle.await.expect("the run completes");
-        assert_eq!(*out(&results, "waits"), value!(5), "{flavour:?}");
-        assert_eq!((before.get(), calls.get()), (1, 2), "{flavour:?}: what was done is not done again");
-        assert_eq!(journal.summary(run).await.expect("known").wait, None);
-    }
-}
-
-pub(super) async fn a_run_put_aside_is_woken_by_time_that_came_meanwhile(make: Make) {
-    let (mut lab, journal) = parking(&make);
-    let calls = Counter::default();
-    lab.node("waits", waits(Flavour::Future, &calls, || Wake::At(in_ms(30))));
-    let (runtime, workflow) = lab.ready();
-    let handle = runtime.start(&workflow, Params::new()).expect("it starts");
-    let run = handle.id();
-    let until = parked(handle.await).until.expect("a time");
-    tokio::time::sleep(until.saturating_since(SystemClock::default().now())).await;
-    let past = journal.past(run).await.expect("known");
-    let handle = runtime.resume(&workflow, past).expect("it goes on");
-    assert_eq!(*out(&handle.await.expect("the run completes").0, "waits"), value!("time"));
-}
-
-pub(super) async fn a_signal_sent_before_a_run_was_put_aside_is_not_lost(make: Make) {
-    let (mut lab, journal) = parking(&make);
-    let calls = Counter::default();
-    lab.node("first", waits(Flavour::Inline, &calls, for_go));
-    let later = waits(Flavour::Inline, &calls, || Wake::Signal("later".into()));
-    lab.node("second", later).wire("first.out", "second.x");
-    let (runtime, workflow) = lab.ready();
-    let handle = runtime.start(&workflow, Params::new()).expect("it starts");
-    let run = handle.id();
-    handle.control().signal("later", 2).await.expect("it is kept");
-    assert_eq!(parked(handle.await).signals, ["go"]);
-    let past = journal.past(run).await.expect("known");
-    let handle = runtime.resume(&workflow, past).expect("it goes on");
-    handle.control().signal("go", 1).await.expect("it is taken");
-    let (results, _) = handle.await.expect("the run completes");
-    assert_eq!((out(&results, "first"), out(&results, "second")), (&value!(1), &value!(2)));
 }
 
 pub(super) async fn only_so_many_signals_are_kept(make: Make) {

@@ -13,12 +13,13 @@ use kailash_core::{
     validate::{Issue, Issues},
     workflow::Params,
 };
-use kailash_runtime::{Journal, Past, RunError, RunHandle, Settings, by_name};
+use kailash_runtime::{Journal, Past, RunError, RunHandle, Settings, Start, by_name};
 
 use super::{How, listen::Listener, signals, summary};
 use crate::cli::{
     answer,
     entry::decided,
+    journal,
     refusal::Refusal,
     source::Source,
     term::{Paint, clean, err},
@@ -109,7 +110,9 @@ fn begin(
     match work {
         Work::Begin { params, journal } => {
             settings.journal = journal;
-            by_name(&how.runtime, services, settings).map_err(Issues::from)?.start(workflow, params)
+            let start = Start { labels: journal::labels(), ..Start::listened() };
+            let runtime = by_name(&how.runtime, services, settings).map_err(Issues::from)?;
+            runtime.start_with(workflow, params, start)
         }
         Work::Resume { past, journal } => {
             settings.journal = Some(journal);

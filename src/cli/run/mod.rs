@@ -122,5 +122,5 @@ fn prepare(args: &Args) -> Result<(Source, Workflow, Work), Refusal> {
     }
     let (source, workflow) = load::workflow(source, document)?;
     let params = params.of(&workflow)?;
-    Ok((source, workflow, Work::Begin { params, journal: journal.map(journal::labelled) }))
+    Ok((source, workflow, Work::Begin { params, journal }))
 }
