@@ -18,6 +18,13 @@ pub use kailash_runtime::ParallelRuntime;
 
 pub use kailash_nodes::register_all;
 
+#[cfg(feature = "serve")]
+pub mod host;
+#[cfg(feature = "serve")]
+pub mod http;
+#[cfg(feature = "serde")]
+pub mod json;
+
 /// The services that the catalog's node types need, with files found relative to `folder`.
 ///
 /// # Errors

@@ -136,6 +136,8 @@ pub enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
+    /// It has not begun: others are before it.
+    Pending,
     /// Under way.
     Running,
     /// It waits for a time or a signal.
@@ -149,10 +151,17 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
     /// The stable lower-case name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Pending => "pending",
             Self::Running => "running",
             Self::Suspended => "suspended",
             Self::Completed => "completed",

@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use super::{completions, convert, graph, new, nodes, resume, run, runs, schema, validate};
+use super::{completions, convert, graph, keys, new, nodes, resume, run, runs, schema, serve, validate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +33,8 @@ pub(super) enum Command {
     Run(run::Args),
     Resume(resume::Args),
     Runs(runs::Args),
+    Serve(serve::Args),
+    Keys(keys::Args),
     Validate(validate::Args),
     Nodes(nodes::Args),
     Schema(schema::Args),

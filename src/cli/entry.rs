@@ -12,9 +12,9 @@ use kailash_core::validate::Issue;
 use super::{
     answer,
     args::{Cli, Command},
-    completions, convert, graph, new, nodes,
+    completions, convert, graph, keys, new, nodes,
     refusal::Refusal,
-    resume, run, runs, schema,
+    resume, run, runs, schema, serve,
     term::{Paint, err},
     validate,
 };
@@ -33,6 +33,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::main(args),
         Command::Resume(args) => resume::main(args),
         Command::Runs(args) => runs::main(args),
+        Command::Serve(args) => serve::main(args),
+        Command::Keys(args) => keys::main(args),
         Command::Validate(args) => validate::main(args),
         Command::Nodes(args) => nodes::main(args),
         Command::Schema(args) => schema::main(args),

@@ -118,7 +118,7 @@ fn prepare(
     let plan = engine.plan(workflow)?;
     let bound = plan.bind(params)?;
     let settings = &engine.settings;
-    let (id, scribe, signals) = match resumed {
+    let (id, mut scribe, mut signals) = match resumed {
         Some(Resumed { run, scribe, signals }) => (run, Some(scribe), signals),
         None => {
             let begun = settings
@@ -129,6 +129,12 @@ fn prepare(
             (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::new())
         }
     };
+    if let Some((name, value)) = &start.signal {
+        if let Some(scribe) = &mut scribe {
+            scribe.signalled(name.clone(), value.clone());
+        }
+        signals.push_back((name.clone(), value.clone()));
+    }
     let heard = start.listened || !settings.hooks.is_empty();
     let (hub, events) = if heard {
         let (hub, events) =

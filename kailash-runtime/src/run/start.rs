@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use kailash_core::{Map, RunId, node::BoxFuture};
+use kailash_core::{Map, RunId, Text, Value, node::BoxFuture};
 
 /// How a run begins.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub struct Start {
     pub labels: Map,
     /// Whether its events are kept for [`RunHandle::events`](crate::RunHandle::events).
     pub listened: bool,
+    /// A signal that the run gets before anything else happens: for one that is resumed because of it.
+    pub signal: Option<(Text, Value)>,
     /// Awaited before anything of the run happens but the first record of its journal. What it gives is dropped when the
     /// run has ended: a permit of those who limit how many run at a time.
     pub admission: Option<BoxFuture<'static, Permit>>,

@@ -96,8 +96,8 @@ pub(super) async fn a_signal_sent_before_a_run_was_put_aside_is_not_lost(make: M
     handle.control().signal("later", 2).await.expect("it is kept");
     assert_eq!(parked(handle.await).signals, ["go"]);
     let past = journal.past(run).await.expect("known");
-    let handle = runtime.resume(&workflow, past).expect("it goes on");
-    handle.control().signal("go", 1).await.expect("it is taken");
+    let start = Start { signal: Some(("go".into(), value!(1))), ..Start::default() };
+    let handle = runtime.resume_with(&workflow, past, start).expect("it goes on");
     let (results, _) = handle.await.expect("the run completes");
     assert_eq!((out(&results, "first"), out(&results, "second")), (&value!(1), &value!(2)));
 }

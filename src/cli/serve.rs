@@ -1,0 +1,130 @@
+//! `kailash serve`: a host with its HTTP API, until a signal.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use kailash::{
+    host::{
+        Host,
+        config::{Config, Layers},
+    },
+    http::Listener,
+};
+use kailash_core::validate::Issue;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{refusal::Refusal, term::err};
+
+const EXAMPLES: &str = "\
+Examples:
+  kailash serve                                      on 127.0.0.1:8470, data in ./kailash-data
+  kailash serve --config host.toml
+  kailash serve --workflows flows --listen 127.0.0.1:9000
+  kailash serve --set runs.max_running=8 --set journal.keep_days=7
+  kailash serve --check --config host.toml           print the whole config, begin nothing
+
+Settings come from defaults, then the file, then variables like KAILASH_HTTP__LISTEN, then flags.
+An address that others can reach needs an API key first: `kailash keys add NAME`.
+
+SIGTERM or Ctrl-C: no more runs are taken, those under way end or are put aside to go on at the next start. A second
+signal ends the process at once.
+Exit status: 0 stopped by a signal, 1 failed, 2 refused: nothing was begun.";
+
+/// How long answers under way may take when everything else has stopped.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Serve workflows over HTTP
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The config file, TOML
+    #[arg(long, value_name = "FILE", env = "KAILASH_CONFIG")]
+    config: Option<PathBuf>,
+    /// The address: `http.listen`
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The folder of everything that the host keeps: `host.data`
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<String>,
+    /// A folder of documents that are registered at the start: `workflows.folder`
+    #[arg(long, value_name = "FOLDER")]
+    workflows: Option<String>,
+    /// The folder that relative paths of nodes start from: `host.folder`
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<String>,
+    /// Any setting
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+    /// Print the config that all layers make and begin nothing
+    #[arg(long)]
+    check: bool,
+}
+
+impl Args {
+    fn config(&self) -> kailash_core::Result<Config> {
+        let flags = [
+            ("http.listen", &self.listen),
+            ("host.data", &self.data),
+            ("workflows.folder", &self.workflows),
+            ("host.folder", &self.dir),
+        ];
+        let flags = flags.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_ref()?)));
+        let settings: Vec<String> = self.set.iter().cloned().chain(flags).collect();
+        let mut layers = Layers::new();
+        if let Some(file) = &self.config {
+            layers = layers.file(file)?;
+        }
+        layers.variables(std::env::vars())?.settings(settings.iter().map(String::as_str))?.config()
+    }
+}
+
+/// Runs the command.
+pub(super) fn main(args: &Args) -> Result<ExitCode> {
+    let config = args.config().map_err(refused)?;
+    if args.check {
+        use std::io::Write;
+        let text = toml::to_string(&config).context("the config has no text")?;
+        super::term::out().write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let executor = executor.context("cannot make an executor")?;
+    let served = executor.block_on(serve(config));
+    // What was given up does not keep the process.
+    executor.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+fn refused(error: kailash_core::Error) -> Refusal {
+    Refusal::of(Issue::from_error(&error))
+}
+
+async fn serve(config: Config) -> Result<ExitCode> {
+    use std::io::Write;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut host = Arc::new(Host::start(config).await.map_err(refused)?);
+    let listener = Listener::bind(Arc::clone(&host)).await.map_err(refused)?;
+    writeln!(err(), "kailash serves http://{}", listener.address())?;
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(listener.serve(stop.clone(), LAST_ANSWERS));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    writeln!(err(), "stopping: runs end or are put aside")?;
+    let resting = async {
+        host.rest().await;
+        stop.cancel();
+        serving.await
+    };
+    tokio::select! {
+        served = resting => served.context("the listener")?,
+        _ = terminate.recv() => return Ok(ExitCode::FAILURE),
+        _ = interrupt.recv() => return Ok(ExitCode::FAILURE),
+    }
+    if let Some(host) = Arc::get_mut(&mut host) {
+        host.stop().await;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,207 @@
+//! The sections of the config with their defaults. Units stand in the names.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use kailash_core::{
+    Error, Result,
+    validate::{Issue, Issues},
+};
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+
+/// Everything that a host is told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The process and its data.
+    pub host: HostSection,
+    /// The HTTP API.
+    pub http: HttpSection,
+    /// What runs leave behind.
+    pub journal: JournalSection,
+    /// How runs are run.
+    pub runs: RunsSection,
+    /// Where workflows come from.
+    pub workflows: WorkflowsSection,
+    /// Who the host is among others.
+    pub identity: IdentitySection,
+}
+
+/// The process and its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostSection {
+    /// The folder of everything that the host keeps: journal, workflows, keys, its id.
+    pub data: PathBuf,
+    /// The folder that relative paths of nodes start from; the process's own if it is not given.
+    pub folder: Option<PathBuf>,
+    /// How long runs and requests may take to come to their end when the host stops, in seconds.
+    pub drain_s: u64,
+}
+
+/// The HTTP API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpSection {
+    /// The address. Any other than a loopback address needs an API key.
+    pub listen: SocketAddr,
+    /// Whether requests need an API key on a loopback address too.
+    pub require_key: bool,
+    /// Names by which clients may call this host beside its addresses and `localhost`; others are refused, so that a
+    /// web page elsewhere cannot reach a host on loopback under a name of its own.
+    pub names: Vec<String>,
+    /// The most bytes of a request's content.
+    pub max_body_bytes: usize,
+    /// The most connections at a time; further ones wait to be taken.
+    pub max_connections: usize,
+    /// The most requests under way at a time; further ones are answered with 429.
+    pub max_requests: usize,
+    /// The longest time for a client to send the head of a request, in seconds.
+    pub head_timeout_s: u64,
+    /// The longest time for a client to send the content of a request, in seconds.
+    pub body_timeout_s: u64,
+    /// The most requests a second of one key, or of one address without a key; 0 sets no limit.
+    pub rate_per_s: u32,
+}
+
+/// What runs leave behind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JournalSection {
+    /// Whether runs are journalled, so that they survive the process.
+    pub enabled: bool,
+    /// How long runs that ended are kept, in days.
+    pub keep_days: u32,
+    /// How many runs are kept.
+    pub keep_runs: usize,
+    /// How many bytes the journal may take before runs that ended are forgotten, the oldest first.
+    pub max_bytes: u64,
+}
+
+/// How runs are run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunsSection {
+    /// The runtime.
+    pub runtime: RuntimeName,
+    /// The most runs under way at a time; further ones wait.
+    pub max_running: usize,
+    /// The most runs that wait; further ones are refused with 429.
+    pub max_waiting: usize,
+    /// The most async nodes of one run under way at a time.
+    pub max_concurrency: usize,
+    /// The longest time for one run, in seconds; 0 sets no limit.
+    pub timeout_s: u64,
+}
+
+/// The name of a runtime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuntimeName {
+    /// One thread for each run.
+    Local,
+    /// All cores.
+    #[default]
+    Parallel,
+}
+
+impl RuntimeName {
+    /// The name as in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Parallel => "parallel",
+        }
+    }
+}
+
+/// Where workflows come from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkflowsSection {
+    /// A folder of documents that are registered when the host starts.
+    pub folder: Option<PathBuf>,
+}
+
+/// Who the host is among others.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentitySection {
+    /// The host's id; one is made and kept in the data folder if it is not given.
+    pub id: Option<String>,
+    /// The secret that the hosts of a cluster share.
+    pub cluster_token: Option<Secret>,
+}
+
+impl Default for HostSection {
+    fn default() -> Self {
+        Self { data: PathBuf::from("kailash-data"), folder: None, drain_s: 30 }
+    }
+}
+
+impl Default for HttpSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8470)),
+            require_key: false,
+            names: Vec::new(),
+            max_body_bytes: 4 << 20,
+            max_connections: 1024,
+            max_requests: 512,
+            head_timeout_s: 10,
+            body_timeout_s: 30,
+            rate_per_s: 0,
+        }
+    }
+}
+
+impl Default for JournalSection {
+    fn default() -> Self {
+        Self { enabled: true, keep_days: 30, keep_runs: 100_000, max_bytes: 4 << 30 }
+    }
+}
+
+impl Default for RunsSection {
+    fn default() -> Self {
+        Self {
+            runtime: RuntimeName::default(),
+            max_running: 64,
+            max_waiting: 16_384,
+            max_concurrency: 64,
+            timeout_s: 0,
+        }
+    }
+}
+
+impl Config {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// Kind `Invalid` with every limit that allows nothing.
+    pub fn validate(&self) -> Result<()> {
+        let zeros = [
+            ("http.max_body_bytes", self.http.max_body_bytes),
+            ("http.max_connections", self.http.max_connections),
+            ("http.max_requests", self.http.max_requests),
+            ("http.head_timeout_s", usize::from(self.http.head_timeout_s > 0)),
+            ("http.body_timeout_s", usize::from(self.http.body_timeout_s > 0)),
+            ("journal.keep_runs", self.journal.keep_runs),
+            ("runs.max_running", self.runs.max_running),
+            ("runs.max_concurrency", self.runs.max_concurrency),
+        ];
+        let issues: Vec<Issue> = zeros
+            .iter()
+            .filter(|(_, value)| *value == 0)
+            .map(|(key, _)| Issue::error("config.zero", "a limit of 0 would allow nothing").at(*key))
+            .collect();
+        if issues.is_empty() { Ok(()) } else { Err(Error::from(Issues(issues))) }
+    }
+
+    /// How long runs and requests may take when the host stops.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.host.drain_s)
+    }
+}

@@ -1,0 +1,40 @@
+//! What a run gave, told after its end.
+
+use std::sync::Arc;
+
+use kailash_core::{Result, RunId};
+
+use super::{Ended, Runs, unknown, wake::error_of};
+
+impl Runs {
+    /// How a run that is not under way ended or stands, with what its nodes gave.
+    ///
+    /// # Errors
+    /// Kind `Missing` for an unknown run; damage in storage; a document that this release cannot build any more.
+    pub async fn recall(&self, run: RunId) -> Result<Arc<Ended>> {
+        let head = self.head(run)?;
+        let Some(kept) = &self.0.kept else {
+            let state = self.lock();
+            let remembered = state.remembered.iter().find(|ended| ended.run == run);
+            return remembered.cloned().ok_or_else(|| unknown(run));
+        };
+        let wait = kept.journal.summary(run).await?.wait;
+        let past = kept.journal.past(run).await?;
+        let workflow = self.workflow_of(&past, head.version)?;
+        let error = past.end().and_then(|end| end.error.clone());
+        let at = past.end().map_or(past.began(), |end| end.at);
+        let results = self.0.runtime.recall(&workflow, past).map_err(error_of)?;
+        Ok(Arc::new(Ended {
+            run,
+            workflow: head.workflow,
+            version: head.version,
+            status: head.status,
+            began: head.began,
+            at,
+            results: Some(results),
+            error,
+            errors: Vec::new(),
+            wait,
+        }))
+    }
+}

@@ -1,0 +1,172 @@
+//! Submitting: limits, idempotency keys, and the beginning of a run.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use kailash_core::{
+    Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, Value, Workflow, workflow::Params,
+};
+use kailash_runtime::{Events, Permit, RunError, Start};
+
+use super::{Ended, Head, Live, Runs, SubmitKey, follow, stopping};
+
+/// The labels under which a journal notes what the table needs again.
+pub(super) mod label {
+    pub(in super::super) const VERSION: &str = "version";
+    pub(in super::super) const SCOPE: &str = "key_scope";
+    pub(in super::super) const PAYLOAD: &str = "key_payload";
+}
+
+/// What is to be run.
+pub struct Request {
+    /// The workflow.
+    pub workflow: Workflow,
+    /// Its registered version; 0 for a document that came with the request.
+    pub version: u32,
+    /// Values for inputs.
+    pub params: Params,
+    /// What makes a repeated request the same.
+    pub key: Option<SubmitKey>,
+    /// Whether the run's events are listened to from its beginning.
+    pub listened: bool,
+}
+
+/// A run that was submitted.
+pub struct Submitted {
+    /// The run.
+    pub run: RunId,
+    /// Whether an earlier request with the same key began it.
+    pub repeated: bool,
+    /// Its events, if they were asked for and the run is new.
+    pub events: Option<Events>,
+    live: Option<Live>,
+    runs: Runs,
+}
+
+impl Submitted {
+    /// Whether the run is under way.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Waits until the journal has the run: from then on it survives.
+    ///
+    /// # Errors
+    /// A journal that takes nothing more.
+    pub async fn recorded(&self) -> Result<()> {
+        match &self.live {
+            Some(live) => live.control.recorded().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the end of the run, or until it is put aside.
+    ///
+    /// # Errors
+    /// Damage in storage, where the run ended before.
+    pub async fn ended(self) -> Result<Arc<Ended>> {
+        match self.live {
+            Some(live) => follow::end(live.ended).await,
+            None => self.runs.recall(self.run).await,
+        }
+    }
+}
+
+impl Runs {
+    /// Begins a run, or finds the one that an earlier request with the same key began.
+    ///
+    /// # Errors
+    /// What keeps the run from beginning; kind `Conflict`, code `submit.key`, for another request with the same key;
+    /// kind `Limit`, code `runs.waiting`, if too many wait; kind `Unavailable` while the host stops.
+    pub fn submit(&self, request: Request) -> Result<Submitted, RunError> {
+        if self.0.draining.load(Ordering::Acquire) {
+            return Err(stopping().into());
+        }
+        let run = RunId::generate();
+        let head = Head {
+            workflow: request.workflow.name().clone(),
+            version: request.version,
+            status: RunStatus::Pending,
+            began: self.now(),
+            ended: None,
+            until: None,
+            key: request.key,
+        };
+        {
+            // The key is taken before the run begins, so that of two requests at the same time one begins it.
+            let mut state = self.lock();
+            if let Some(key) = request.key
+                && let Some(first) = state.table.submitted(key)?
+            {
+                let live = state.live.get(&first).cloned();
+                return Ok(Submitted { run: first, repeated: true, events: None, live, runs: self.clone() });
+            }
+            state.table.insert(run, head);
+        }
+        let labels = labels(&request);
+        let Request { workflow, version, params, listened, .. } = request;
+        let begun = self.admission(run).and_then(|admission| {
+            let start = Start { id: Some(run), labels, listened, admission, signal: None };
+            self.0.runtime.start_with(&workflow, params, start)
+        });
+        match begun {
+            Ok(mut handle) => {
+                let events = handle.events();
+                let live = self.follow(handle, version);
+                Ok(Submitted { run, repeated: false, events, live: Some(live), runs: self.clone() })
+            }
+            Err(refused) => {
+                self.lock().table.remove(run);
+                Err(refused)
+            }
+        }
+    }
+
+    /// A place among the runs under way: at once, or when there is one.
+    pub(super) fn admission(
+        &self,
+        run: RunId,
+    ) -> Result<Option<kailash_core::node::BoxFuture<'static, Permit>>, RunError> {
+        if let Ok(permit) = Arc::clone(&self.0.permits).try_acquire_owned() {
+            self.lock().table.set(run, RunStatus::Running, None, None);
+            return Ok(Some(Box::pin(std::future::ready(Box::new(permit) as Permit))));
+        }
+        let turn = Turn::take(self)?;
+        Ok(Some(Box::pin(async move {
+            let permit = Arc::clone(&turn.0.0.permits).acquire_owned().await;
+            turn.0.lock().table.set(run, RunStatus::Running, None, None);
+            Box::new(permit) as Permit
+        })))
+    }
+}
+
+/// A place among those who wait; given back when it is dropped.
+struct Turn(Runs);
+
+impl Turn {
+    fn take(runs: &Runs) -> Result<Self> {
+        if runs.0.waiting.fetch_add(1, Ordering::AcqRel) < runs.0.max_waiting {
+            return Ok(Self(runs.clone()));
+        }
+        runs.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        let message = format!("{} runs wait for their turn already", runs.0.max_waiting);
+        Err(Error::new(ErrorKind::Limit, "runs.waiting", message)
+            .with_retry(Retry::After(std::time::Duration::from_secs(1))))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn labels(request: &Request) -> Map {
+    let mut labels = Map::new();
+    labels.insert(label::VERSION, i64::from(request.version));
+    if let Some(SubmitKey { scope, payload }) = request.key {
+        labels.insert(label::SCOPE, Value::from(format!("{scope:032x}")));
+        labels.insert(label::PAYLOAD, Value::from(format!("{payload:032x}")));
+    }
+    labels
+}

@@ -1,0 +1,182 @@
+//! Letting runs go on that were put aside: at their time, for a signal, or to be cancelled.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use kailash_core::{
+    Error, ErrorKind, Result, RunId, RunStatus, Text, Value, Workflow, WorkflowBuilder, node::BoxFuture,
+};
+use kailash_runtime::{Past, Permit, RunError, Start};
+use tokio_util::sync::CancellationToken;
+
+use super::{Kept, Live, Runs, stopping, unknown};
+
+/// The longest time between two looks at the clock, which somebody may set.
+const NAP: Duration = Duration::from_secs(60);
+
+/// A run that was reached.
+pub(super) struct Reached {
+    pub(super) live: Live,
+    /// Whether it was woken with the signal.
+    signalled: bool,
+}
+
+/// Where a run stands that has not ended.
+enum Found {
+    Live(Live),
+    /// It was suspended, and whoever asked is to let it go on.
+    Claimed,
+    /// Somebody else lets it go on.
+    Waking,
+}
+
+impl Runs {
+    /// Sends a signal to a run. When this returns the journal has it.
+    ///
+    /// # Errors
+    /// Kind `Missing` for an unknown run; kind `Conflict`, code `run.ended`, for one that has ended; kind `Limit` for too
+    /// many signals.
+    pub async fn signal(&self, run: RunId, name: Text, value: Value) -> Result<()> {
+        loop {
+            let signal = (name.clone(), value.clone());
+            let Reached { live, signalled } = self.reach(run, Some(signal.clone())).await?;
+            let sent = match signalled {
+                true => live.control.recorded().await,
+                false => live.control.signal(signal.0, signal.1).await,
+            };
+            match sent {
+                // It is being put aside, or ends: what becomes of it is looked at again.
+                Err(error) if error.code() == "run.over" => drop(super::follow::end(live.ended).await),
+                other => return other,
+            }
+        }
+    }
+
+    /// Finds a run under way, or lets it go on, with `signal` if there is one.
+    pub(super) async fn reach(&self, run: RunId, signal: Option<(Text, Value)>) -> Result<Reached> {
+        loop {
+            let mut changed = self.0.changed.subscribe();
+            match self.find(run)? {
+                Found::Live(live) => return Ok(Reached { live, signalled: false }),
+                Found::Claimed => {
+                    let (admission, signalled) = (self.admission(run), signal.is_some());
+                    let live = self.resume(run, signal, admission).await?;
+                    return Ok(Reached { live, signalled });
+                }
+                Found::Waking => changed.changed().await.map_err(|_| stopping())?,
+            }
+        }
+    }
+
+    /// Where a run stands that has not ended. One that is suspended is claimed for the caller.
+    fn find(&self, run: RunId) -> Result<Found> {
+        let mut state = self.lock();
+        let head = state.table.get(run).ok_or_else(|| unknown(run))?;
+        if head.status.is_end() {
+            let message = format!("run {run} has ended: it is {}", head.status.as_str());
+            return Err(Error::new(ErrorKind::Conflict, "run.ended", message));
+        }
+        if let Some(live) = state.live.get(&run) {
+            return Ok(Found::Live(live.clone()));
+        }
+        if self.0.draining.load(Ordering::Acquire) {
+            return Err(stopping());
+        }
+        Ok(if state.table.claim(run) { Found::Claimed } else { Found::Waking })
+    }
+
+    /// Lets runs go on at their time, until `stop`.
+    pub(in crate::host) async fn wake_in_time(self, stop: CancellationToken) -> Result<()> {
+        loop {
+            let mut changed = self.0.changed.subscribe();
+            let next = self.lock().table.next_timer();
+            let wait = match next {
+                Some((at, _)) => NAP.min(at.saturating_since(self.now())),
+                None => NAP,
+            };
+            if let (Some((_, run)), true) = (next, wait.is_zero()) {
+                tokio::select! {
+                    () = self.wake(run) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = changed.changed() => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// Lets a run go on whose time has come, when there is a place for it.
+    async fn wake(&self, run: RunId) {
+        let Ok(permit) = Arc::clone(&self.0.permits).acquire_owned().await else { return };
+        if !self.lock().table.claim(run) {
+            return;
+        }
+        let admission: BoxFuture<'static, Permit> = Box::pin(std::future::ready(Box::new(permit) as Permit));
+        if let Err(error) = self.resume(run, None, Ok(Some(admission))).await {
+            tracing::error!(%run, %error, "a run cannot go on");
+        }
+    }
+
+    /// Lets a run go on that was claimed. If that fails, it is suspended as before, without a time.
+    async fn resume(
+        &self,
+        run: RunId,
+        signal: Option<(Text, Value)>,
+        admission: Result<Option<BoxFuture<'static, Permit>>, RunError>,
+    ) -> Result<Live> {
+        let resumed = match (&self.0.kept, admission) {
+            (_, Err(refused)) => Err(error_of(refused)),
+            (None, _) => Err(unknown(run)),
+            (Some(kept), Ok(admission)) => self.resume_from(kept, run, signal, admission).await,
+        };
+        if resumed.is_err() {
+            self.lock().table.set(run, RunStatus::Suspended, None, None);
+            self.0.changed.send_replace(());
+        }
+        resumed
+    }
+
+    async fn resume_from(
+        &self,
+        kept: &Kept,
+        run: RunId,
+        signal: Option<(Text, Value)>,
+        admission: Option<BoxFuture<'static, Permit>>,
+    ) -> Result<Live> {
+        let past = kept.journal.past(run).await?;
+        let version = self.head(run)?.version;
+        let workflow = self.workflow_of(&past, version)?;
+        self.lock().table.set(run, RunStatus::Running, None, None);
+        let start = Start { signal, admission, ..Start::default() };
+        let handle = self.0.runtime.resume_with(&workflow, past, start).map_err(error_of)?;
+        Ok(self.follow(handle, version))
+    }
+
+    /// The workflow of a run: the registered one, if it has not changed since, else one made of the run's own document.
+    pub(super) fn workflow_of(&self, past: &Past, version: u32) -> Result<Workflow> {
+        let registered = self.0.workflows.version(&past.document().name, version);
+        if let Ok(registered) = registered
+            && registered.workflow.document() == past.document()
+        {
+            return Ok(registered.workflow);
+        }
+        let built = WorkflowBuilder::from(past.document().clone()).build(self.0.workflows.registry());
+        built.map_err(Error::from)
+    }
+}
+
+/// The one error of what keeps a run from going on.
+pub(super) fn error_of(refused: RunError) -> Error {
+    match refused {
+        RunError::Refused(issues) => issues.into(),
+        RunError::Lost { error, .. } => error,
+        RunError::Unfinished(unfinished) => unfinished.error,
+        suspended @ RunError::Suspended { .. } => Error::internal(suspended.to_string()),
+    }
+}

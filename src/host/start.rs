@@ -1,0 +1,127 @@
+//! Building a host from its config, and bringing it to rest.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use kailash_core::{
+    Error, Registry, Result, Services,
+    log::{Folder, FolderBlobStore, LogSettings, SegmentRunLog},
+};
+use kailash_runtime::{Journal, Settings, by_name};
+
+use super::{
+    Bus, Identity, Metrics,
+    config::Config,
+    keys::Keys,
+    runs::{Kept, Runs},
+    supervise::{Policy, Supervisor},
+    workflows::Workflows,
+};
+
+/// How long one task of the host may take to stop.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A host under way.
+pub struct Host {
+    /// What it was told.
+    pub config: Config,
+    /// Who it is.
+    pub identity: Identity,
+    /// Its workflows.
+    pub workflows: Workflows,
+    /// Its runs.
+    pub runs: Runs,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// The events of its runs.
+    pub bus: Bus,
+    /// Who may do what.
+    pub keys: Keys,
+    supervisor: Supervisor,
+}
+
+impl Host {
+    /// Builds a host with every node type of this build.
+    ///
+    /// # Errors
+    /// As [`Host::with`].
+    pub async fn start(config: Config) -> Result<Self> {
+        let mut registry = Registry::new();
+        kailash_nodes::register_all(&mut registry)?;
+        let services = match &config.host.folder {
+            Some(folder) => kailash_nodes::default_services_in(folder.clone())?,
+            None => kailash_nodes::default_services()?,
+        };
+        Self::with(config, registry, services).await
+    }
+
+    /// Builds a host with the node types of `registry` and the services that they need, and lets runs go on that were cut
+    /// off or whose time has come.
+    ///
+    /// # Errors
+    /// A folder that cannot be used, a damaged journal, a document that cannot be registered.
+    pub async fn with(config: Config, registry: Registry, services: Services) -> Result<Self> {
+        config.validate()?;
+        private_folder(&config.host.data)?;
+        let identity = Identity::open(&config.identity, &config.host.data)?;
+        let keys = Keys::open(&config.host.data)?;
+        let kept = config.journal.enabled.then(|| open_journal(&config)).transpose()?;
+        let workflows = Workflows::open(registry, config.host.data.join("workflows"))?;
+        if let Some(folder) = &config.workflows.folder {
+            workflows.register_folder(folder)?;
+        }
+        let (bus, metrics) = (Bus::default(), Metrics::default());
+        let settings = Settings {
+            max_concurrency: config.runs.max_concurrency,
+            timeout: (config.runs.timeout_s > 0).then(|| Duration::from_secs(config.runs.timeout_s)),
+            hooks: vec![metrics.hook(), bus.hook()],
+            journal: kept.as_ref().map(|kept| kept.journal.clone()),
+            park: kept.is_some(),
+            ..Settings::default()
+        };
+        let runtime = by_name(config.runs.runtime.as_str(), services, settings)?;
+        let limits = (config.runs.max_running, config.runs.max_waiting);
+        let runs = Runs::new(Arc::from(runtime), kept, workflows.clone(), metrics.clone(), limits);
+        runs.recover().await?;
+        metrics.watch(runs.clone());
+        let mut supervisor = Supervisor::default();
+        let woken = runs.clone();
+        supervisor.start("timers", Policy::Restart, move |stop| woken.clone().wake_in_time(stop));
+        let bounded = runs.clone();
+        supervisor.start("retention", Policy::Restart, move |stop| bounded.clone().forget_in_time(stop));
+        tracing::info!(host = %identity.id, data = %config.host.data.display(), "the host is up");
+        Ok(Self { config, identity, workflows, runs, metrics, bus, keys, supervisor })
+    }
+
+    /// Takes no more runs, and brings those under way to their end or puts them aside.
+    pub async fn rest(&self) {
+        self.runs.drain(self.config.drain()).await;
+    }
+
+    /// Stops the host's tasks, the last first.
+    pub async fn stop(&mut self) {
+        self.supervisor.stop(PATIENCE).await;
+        tracing::info!(host = %self.identity.id, "the host is at rest");
+    }
+}
+
+fn open_journal(config: &Config) -> Result<Kept> {
+    let folder = config.host.data.join("journal");
+    let log = Arc::new(SegmentRunLog::open(Folder::open(folder.join("log"))?, LogSettings::default())?);
+    let blobs = Arc::new(FolderBlobStore::open(folder.join("blobs"))?);
+    let journal = Journal::new(Arc::clone(&log) as _, blobs);
+    Ok(Kept { journal, log, section: config.journal.clone() })
+}
+
+/// Makes the folder, if it is missing, for nobody else to read.
+///
+/// # Errors
+/// A folder that cannot be made.
+pub fn private_folder(folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder).map_err(|error| Error::io(folder, error))
+}

@@ -1,0 +1,102 @@
+//! The content of requests: bounded in size and time, JSON of a known shape.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{FromRequest, Request},
+    http::{HeaderMap, StatusCode, header},
+};
+use kailash_core::{Error, ErrorKind, Retry, format::Syntax};
+use serde::de::DeserializeOwned;
+
+use super::{app::App, problem::Problem};
+
+/// The content as it came, with its media type.
+pub(super) struct Content {
+    pub(super) bytes: Bytes,
+    media: String,
+}
+
+impl FromRequest<App> for Content {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let section = &app.0.config;
+        let media = media(request.headers());
+        let declared = request.headers().get(header::CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > section.max_body_bytes) {
+            return Err(too_large(section.max_body_bytes));
+        }
+        let limit = Duration::from_secs(section.body_timeout_s);
+        let read = tokio::time::timeout(limit, read(request.into_body(), section.max_body_bytes)).await;
+        let late = |_| {
+            let message = format!("the content did not arrive within {} s", limit.as_secs());
+            Problem::from(Error::new(ErrorKind::Timeout, "http.slow", message))
+                .with_status(StatusCode::REQUEST_TIMEOUT)
+        };
+        Ok(Self { bytes: read.map_err(late)??, media })
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    to_bytes(body, limit).await.map_err(|error| {
+        let inner = std::error::Error::source(&error);
+        match inner.is_some_and(|inner| inner.is::<http_body_util::LengthLimitError>()) {
+            true => too_large(limit),
+            false => Error::invalid("http.body", "the content broke off").into(),
+        }
+    })
+}
+
+fn too_large(limit: usize) -> Problem {
+    let message = format!("the content has more than {limit} bytes");
+    let error = Error::new(ErrorKind::Limit, "http.body_size", message).with_retry(Retry::Never);
+    Problem::from(error).with_status(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+fn media(headers: &HeaderMap) -> String {
+    let media = headers.get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
+    media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+impl Content {
+    /// Reads the content as JSON. Only `application/json` is taken: other types a page of any site may send without
+    /// being asked.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.media != "application/json" {
+            return Err(unsupported("application/json"));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(&self.bytes);
+        let read = serde_path_to_error::deserialize(&mut reader);
+        let value = read.map_err(|error| {
+            let place = match error.path().to_string().as_str() {
+                "." => format!("line {} column {}", error.inner().line(), error.inner().column()),
+                path => path.to_owned(),
+            };
+            let text = error.into_inner().to_string();
+            let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
+            Problem::from(Error::invalid("http.json", message).at(place))
+        })?;
+        reader.end().map_err(|_| Error::invalid("http.json", "something stands behind the JSON value"))?;
+        Ok(value)
+    }
+
+    /// Reads the content as the text of a document.
+    pub(super) fn document(&self) -> Result<(&str, Syntax), Problem> {
+        let syntax = match self.media.as_str() {
+            "application/json" => Syntax::Json,
+            "application/yaml" | "application/x-yaml" | "text/yaml" => Syntax::Yaml,
+            _ => return Err(unsupported("application/json or application/yaml")),
+        };
+        let text = std::str::from_utf8(&self.bytes);
+        Ok((text.map_err(|_| Error::invalid("http.utf8", "the content is no UTF-8"))?, syntax))
+    }
+}
+
+fn unsupported(wanted: &str) -> Problem {
+    let error = Error::invalid("http.media", format!("the content must be {wanted}"));
+    Problem::from(error.with_hint("send a matching Content-Type"))
+        .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+}

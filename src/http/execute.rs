@@ -1,0 +1,155 @@
+//! Executing workflows: at once, in the background, or with a stream of events.
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use kailash_core::{Error, Map, Value, Workflow, format::document_of, workflow::Params};
+use serde::Deserialize;
+
+use super::{
+    answer::{Told, at_status, json_answer, outcome, repeated},
+    app::App,
+    body::Content,
+    events,
+    guard::Executor,
+    problem::Problem,
+};
+use crate::host::{
+    keys::Scope,
+    runs::{Request, SubmitKey, Submitted},
+};
+
+/// How whoever executes a workflow is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    /// When the run has ended.
+    #[default]
+    Sync,
+    /// When the journal has the run.
+    Async,
+    /// At once, with the run's events and its end.
+    Stream,
+}
+
+/// What is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// Values for inputs: `{node: {name: value}}` or `{name: value}`.
+    #[serde(default, alias = "parameters")]
+    inputs: Option<Map>,
+    #[serde(default)]
+    mode: Mode,
+    /// The version; the newest if it is not given.
+    #[serde(default)]
+    version: Option<u32>,
+    /// The name of a registered workflow, or a document.
+    #[serde(default)]
+    workflow: Option<Value>,
+}
+
+/// `POST /workflows/{name}/execute`
+pub(super) async fn registered(
+    _: Executor,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    content: Content,
+) -> Result<Response, Problem> {
+    let asked = content.json::<Asked>()?;
+    if asked.workflow.is_some() {
+        let error = Error::invalid("http.json", "the path names the workflow already").at("workflow");
+        return Err(error.into());
+    }
+    let (workflow, version) = find(&app, &name, asked.version)?;
+    execute(&app, workflow, version, asked, &headers).await
+}
+
+/// `POST /execute`
+pub(super) async fn any(
+    Executor { 0: caller }: Executor,
+    State(app): State<App>,
+    headers: HeaderMap,
+    content: Content,
+) -> Result<Response, Problem> {
+    let asked = content.json::<Asked>()?;
+    let (workflow, version) = match &asked.workflow {
+        Some(Value::Str(name)) => find(&app, name, asked.version)?,
+        Some(document @ Value::Map(_)) => {
+            caller.require(Scope::Manage)?;
+            (app.0.host.workflows.build(document_of(document)?)?, 0)
+        }
+        Some(other) => {
+            let message = format!("a workflow is a name or a document, not {}", other.kind());
+            return Err(Error::invalid("http.json", message).at("workflow").into());
+        }
+        None => match app.0.host.workflows.names().as_slice() {
+            [only] => find(&app, only, asked.version)?,
+            names => {
+                let message = format!("which of {} workflows?", names.len());
+                let error = Error::missing("workflow.unnamed", message).at("workflow");
+                return Err(error.with_hint("name one, or send a document").into());
+            }
+        },
+    };
+    execute(&app, workflow, version, asked, &headers).await
+}
+
+fn find(app: &App, name: &str, version: Option<u32>) -> Result<(Workflow, u32), Problem> {
+    let workflows = &app.0.host.workflows;
+    let found = match version {
+        Some(version) => workflows.version(name, version)?,
+        None => workflows.newest(name)?,
+    };
+    Ok((found.workflow, found.number))
+}
+
+async fn execute(
+    app: &App,
+    workflow: Workflow,
+    version: u32,
+    asked: Asked,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let inputs = asked.inputs.unwrap_or_default();
+    let key = submit_key(&workflow, version, &inputs, headers)?;
+    let params = Params::from_map(inputs, |id| workflow.position(id).is_some());
+    let listened = asked.mode == Mode::Stream;
+    let request = Request { workflow, version, params, key, listened };
+    let submitted = app.0.host.runs.submit(request)?;
+    let again = submitted.repeated;
+    let response = match asked.mode {
+        Mode::Sync => outcome(&*submitted.ended().await?).unwrap_or_else(IntoResponse::into_response),
+        Mode::Async => pending(app, submitted).await?,
+        Mode::Stream => events::of_submitted(app, submitted),
+    };
+    Ok(if again { repeated(response) } else { response })
+}
+
+async fn pending(app: &App, submitted: Submitted) -> Result<Response, Problem> {
+    submitted.recorded().await?;
+    let run = submitted.run;
+    let head = app.0.host.runs.head(run)?;
+    Ok(at_status(run, json_answer(StatusCode::ACCEPTED, &Told::head(run, &head))?))
+}
+
+/// The `Idempotency-Key` header: up to 255 printable signs.
+fn submit_key(
+    workflow: &Workflow,
+    version: u32,
+    inputs: &Map,
+    headers: &HeaderMap,
+) -> Result<Option<SubmitKey>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= 255);
+    let wrong = || Error::invalid("submit.key", "an idempotency key has 1 to 255 printable ASCII signs");
+    let key = key.ok_or_else(wrong)?;
+    let mut payload = Value::from(inputs.clone()).to_json()?.into_bytes();
+    if version == 0 {
+        payload.extend_from_slice(&workflow.fingerprint().to_be_bytes());
+    }
+    Ok(Some(SubmitKey::new(workflow.name(), key, &payload)))
+}

@@ -1,0 +1,136 @@
+//! Listening: connections under limits, each served until the host stops.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use kailash_core::{Error, ErrorKind, Result, Retry};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::app::{self, App};
+use crate::host::Host;
+
+/// The most bytes of a request's head, and the most headers in it.
+const MAX_HEAD: usize = 64 << 10;
+const MAX_HEADERS: usize = 100;
+
+/// The wait after a failure to take a connection: most often there are too many open files.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The HTTP API of a host, bound to its address.
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    /// Cancelled when the listener stops.
+    stopping: CancellationToken,
+    max_connections: usize,
+    head_timeout: Duration,
+}
+
+impl Listener {
+    /// Binds the address that the host's config says.
+    ///
+    /// # Errors
+    /// Kind `Denied`, code `http.open`, for an address that others can reach while there is no API key; an address that
+    /// cannot be bound.
+    pub async fn bind(host: Arc<Host>) -> Result<Self> {
+        let section = host.config.http.clone();
+        if !section.listen.ip().is_loopback() && !host.keys.any()? {
+            let message = format!("{} can be reached by others, and there is no API key", section.listen);
+            return Err(Error::new(ErrorKind::Denied, "http.open", message)
+                .with_hint("make a key with `kailash keys add NAME`, or listen on 127.0.0.1"));
+        }
+        let bound = TcpListener::bind(section.listen).await;
+        let unbound = |error: std::io::Error| {
+            Error::new(ErrorKind::Unavailable, "http.bind", format!("{}: {error}", section.listen))
+                .with_retry(Retry::Never)
+                .with_hint("is the port taken? `--set http.listen=127.0.0.1:0` takes any that is free")
+        };
+        let listener = bound.map_err(unbound)?;
+        let address = listener.local_addr().map_err(unbound)?;
+        let stopping = CancellationToken::new();
+        let router = app::router(App::new(host, address, stopping.clone()));
+        let head_timeout = Duration::from_secs(section.head_timeout_s);
+        let max_connections = section.max_connections;
+        Ok(Self { listener, address, router, stopping, max_connections, head_timeout })
+    }
+
+    /// The address that was bound.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves connections until `stop`; then requests under way are answered, for `patience` at most.
+    pub async fn serve(self, stop: CancellationToken, patience: Duration) {
+        let permits = Arc::new(Semaphore::new(self.max_connections));
+        loop {
+            let permit = tokio::select! {
+                permit = Arc::clone(&permits).acquire_owned() => permit,
+                () = stop.cancelled() => break,
+            };
+            let taken = tokio::select! {
+                taken = self.listener.accept() => taken,
+                () = stop.cancelled() => break,
+            };
+            match (taken, permit) {
+                (Ok((stream, from)), Ok(permit)) => self.connection(stream, from, permit),
+                (Err(error), _) => {
+                    tracing::warn!(%error, "no connection could be taken");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                (_, Err(_)) => break,
+            }
+        }
+        drop(self.listener);
+        self.stopping.cancel();
+        // Every connection gives its permit back.
+        let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
+        if tokio::time::timeout(patience, permits.acquire_many(all)).await.is_err() {
+            tracing::warn!("connections were closed before their requests were answered");
+        }
+    }
+
+    fn connection(&self, stream: TcpStream, from: SocketAddr, permit: OwnedSemaphorePermit) {
+        // Answers are small: they need not wait for each other.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection without TCP_NODELAY");
+        }
+        let service = self.router.clone().map_request(move |mut request: hyper::Request<_>| {
+            request.extensions_mut().insert(ConnectInfo(from));
+            request.map(Body::new)
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.head_timeout)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS);
+        let service = TowerToHyperService::new(service);
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stopping = self.stopping.clone();
+        tokio::spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = stopping.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%from, %error, "a connection ended badly");
+            }
+            drop(permit);
+        });
+    }
+}

@@ -1,0 +1,37 @@
+//! Whether the host lives, whether it takes work, and what it counts.
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use kailash_core::RunStatus;
+use serde_json::json;
+
+use super::{answer::json_answer, app::App, guard::Reader, problem::Problem};
+
+/// `GET /health`: for anybody.
+pub(super) async fn health() -> Result<Response, Problem> {
+    json_answer(StatusCode::OK, &json!({ "status": "healthy", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// `GET /ready`: for anybody.
+pub(super) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
+    let runs = &app.0.host.runs;
+    let (status, ready) = match runs.is_draining() {
+        false => (StatusCode::OK, "ready"),
+        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+    };
+    let count = |status| runs.count(status);
+    let told = json!({
+        "status": ready, "running": count(RunStatus::Running), "pending": count(RunStatus::Pending),
+    });
+    json_answer(status, &told)
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(_: Reader, State(app): State<App>) -> Result<Response, Problem> {
+    let text = app.0.host.metrics.text()?;
+    let media = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, media)], text).into_response())
+}
