@@ -9,8 +9,9 @@ pub use kailash_core::{
     workflow::{self, CycleDraft, Params},
 };
 pub use kailash_runtime::{
-    End, Events, Happened, Hook, Journal, Keep, LocalRuntime, NodeError, NodeStatus, Past, Permit, Plan,
-    Results, RunControl, RunError, RunHandle, Runtime, Settings, Start, Summary, Unfinished, Wait, by_name,
+    End, Events, Fate, Happened, Hook, Journal, Keep, LocalRuntime, NodeError, NodeStatus, Past, Permit,
+    Plan, Results, RunControl, RunError, RunHandle, Runtime, Salvaged, Settings, Start, Summary, Unfinished,
+    Wait, by_name,
 };
 
 #[cfg(feature = "parallel")]

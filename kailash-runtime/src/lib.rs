@@ -13,7 +13,7 @@ mod schedule;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use journal::{End, Happened, Journal, Past, Summary, Wait};
+pub use journal::{End, Fate, Happened, Journal, Past, Salvaged, Summary, Wait};
 pub use plan::Plan;
 pub use run::{
     Events, Hook, Keep, NodeError, NodeStatus, Outcome, Permit, Results, RunControl, RunError, RunHandle,

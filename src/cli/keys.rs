@@ -5,7 +5,6 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::Subcommand;
 use kailash::host::keys::{Key, Keys, Scopes};
-use kailash_core::{Error, validate::Issue};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -64,16 +63,15 @@ enum Command {
 
 /// Runs the command.
 pub(super) fn main(args: &Args) -> Result<ExitCode> {
-    let refused = |error: Error| Refusal::of(Issue::from_error(&error));
     if matches!(args.command, Command::Add { .. }) {
-        kailash::host::private_folder(&args.data).map_err(refused)?;
+        kailash::host::private_folder(&args.data).map_err(Refusal::from)?;
     }
-    let keys = Keys::open(&args.data).map_err(refused)?;
+    let keys = Keys::open(&args.data).map_err(Refusal::from)?;
     let mut out = out();
     match &args.command {
         Command::Add { name, scopes } => {
-            let scopes: Scopes = scopes.parse().map_err(refused)?;
-            let (key, token) = keys.add(name, scopes).map_err(refused)?;
+            let scopes: Scopes = scopes.parse().map_err(Refusal::from)?;
+            let (key, token) = keys.add(name, scopes).map_err(Refusal::from)?;
             if args.json {
                 let mut made = told(&key);
                 made["token"] = token.into();
@@ -84,7 +82,7 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
             }
         }
         Command::List => {
-            let keys = keys.list().map_err(refused)?;
+            let keys = keys.list().map_err(Refusal::from)?;
             if args.json {
                 writeln!(out, "{:#}", keys.iter().map(told).collect::<Json>())?;
             } else {
@@ -101,7 +99,7 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
             }
         }
         Command::Revoke { key } => {
-            let gone = keys.revoke(key).map_err(refused)?;
+            let gone = keys.revoke(key).map_err(Refusal::from)?;
             if args.json {
                 writeln!(out, "{:#}", told(&gone))?;
             } else {

@@ -10,7 +10,6 @@ use kailash::{
     },
     http::Listener,
 };
-use kailash_core::validate::Issue;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -81,7 +80,7 @@ impl Args {
 
 /// Runs the command.
 pub(super) fn main(args: &Args) -> Result<ExitCode> {
-    let config = args.config().map_err(refused)?;
+    let config = args.config().map_err(Refusal::from)?;
     if args.check {
         use std::io::Write;
         let text = toml::to_string(&config).context("the config has no text")?;
@@ -96,22 +95,19 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
     served
 }
 
-fn refused(error: kailash_core::Error) -> Refusal {
-    Refusal::of(Issue::from_error(&error))
-}
-
 async fn serve(config: Config) -> Result<ExitCode> {
     use std::io::Write;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut host = Arc::new(Host::start(config).await.map_err(refused)?);
-    let listener = Listener::bind(Arc::clone(&host)).await.map_err(refused)?;
+    let mut host = Arc::new(Host::start(config).await.map_err(Refusal::from)?);
+    let listener = Listener::bind(Arc::clone(&host)).await.map_err(Refusal::from)?;
     writeln!(err(), "kailash serves http://{}", listener.address())?;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listener.serve(stop.clone(), LAST_ANSWERS));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let failed = tokio::select! {
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+        () = host.failed() => true,
+    };
     writeln!(err(), "stopping: runs end or are put aside")?;
     let resting = async {
         host.rest().await;
@@ -126,5 +122,5 @@ async fn serve(config: Config) -> Result<ExitCode> {
     if let Some(host) = Arc::get_mut(&mut host) {
         host.stop().await;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -88,6 +88,8 @@ impl Host {
         supervisor.start("timers", Policy::Restart, move |stop| woken.clone().wake_in_time(stop));
         let bounded = runs.clone();
         supervisor.start("retention", Policy::Restart, move |stop| bounded.clone().forget_in_time(stop));
+        let watched = runs.clone();
+        supervisor.start("journal", Policy::StopHost, move |stop| watched.clone().watch_journal(stop));
         tracing::info!(host = %identity.id, data = %config.host.data.display(), "the host is up");
         Ok(Self { config, identity, workflows, runs, metrics, bus, keys, supervisor })
     }
@@ -95,6 +97,11 @@ impl Host {
     /// Takes no more runs, and brings those under way to their end or puts them aside.
     pub async fn rest(&self) {
         self.runs.drain(self.config.drain()).await;
+    }
+
+    /// Waits until something failed that the host cannot do without.
+    pub async fn failed(&self) {
+        self.supervisor.failed().await;
     }
 
     /// Stops the host's tasks, the last first.

@@ -76,9 +76,8 @@ impl Supervisor {
     }
 
     /// Waits until a task has failed that the host cannot do without.
-    pub(super) fn failed(&self) -> impl Future<Output = ()> + Send + 'static {
-        let failed = Arc::clone(&self.failed);
-        async move { failed.notified().await }
+    pub(super) async fn failed(&self) {
+        self.failed.notified().await;
     }
 
     /// Stops every task, each with `patience`.

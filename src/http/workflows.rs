@@ -23,7 +23,7 @@ use super::{
 use crate::host::workflows::Version;
 
 /// Which version is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
     version: Option<u32>,

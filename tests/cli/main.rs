@@ -11,6 +11,7 @@ mod params;
 mod pipes;
 mod refused;
 mod run;
+mod salvage;
 mod signals;
 mod support;
 mod validate;

@@ -45,6 +45,12 @@ impl FolderBlobStore {
         Ok(store)
     }
 
+    /// Blobs in the folder `root`, to be read: nothing is made.
+    #[must_use]
+    pub fn to_read(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), changing: Mutex::default() }
+    }
+
     fn content(&self, hash: &str) -> PathBuf {
         self.root.join("content").join(hash)
     }

@@ -98,12 +98,7 @@ impl Folder {
         let lock = lock.create(true).append(true).mode(PRIVATE).open(path.join("lock")).map_err(wrong)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
-                let message = format!("{} is in use by another process", path.display());
-                Err(Error::new(Kind::Conflict, "log.locked", message).with_hint(
-                    "one process at a time keeps a journal: stop the other, or use another folder",
-                ))
-            }
+            Err(TryLockError::WouldBlock) => Err(in_use(&path)),
             Err(TryLockError::Error(error)) => Err(wrong(error)),
         }
     }
@@ -169,6 +164,13 @@ impl DiskFile for File {
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
     }
+}
+
+/// Another process holds the folder's lock.
+pub(super) fn in_use(path: &Path) -> Error {
+    let message = format!("{} is in use by another process", path.display());
+    Error::new(Kind::Conflict, "log.locked", message)
+        .with_hint("one process at a time keeps a journal: stop the other, or use another folder")
 }
 
 /// What a failure of the disk means in Kailash's terms.

@@ -6,14 +6,17 @@
 //!            00000000000000000000.log   00000000000000000417.log   ...        (segments, by their first index)
 //! ```
 //! Records are opaque and numbered densely from 0. What was answered survives the power going off. On opening, a torn
-//! tail is cut; damage anywhere else is refused, because records behind it were promised.
+//! tail is cut; damage anywhere else is refused, because records behind it were promised. [`Salvage`] reads what such
+//! damage has left.
 
 mod blobs;
 mod disk;
 mod open;
 mod queue;
+mod read_only;
 mod record;
 mod runs;
+mod salvage;
 mod segment;
 mod segment_log;
 mod writer;
@@ -23,5 +26,7 @@ mod tests;
 
 pub use blobs::FolderBlobStore;
 pub use disk::{Disk, DiskFile, Folder};
+pub use read_only::ReadOnlyFolder;
 pub use runs::SegmentRunLog;
+pub use salvage::{Damage, Doubt, FoundRun, Salvage};
 pub use segment_log::{Appended, LogSettings, SegmentLog};

@@ -53,13 +53,40 @@ pub(super) fn decode(bytes: &[u8], salt: u32) -> Option<Found<'_>> {
     (checksum(salt, &bytes[4..found.size()]) == crc).then_some(found)
 }
 
+/// Whether `bytes` are one sound record but for the length that its header tells.
+pub(super) fn is_sound_but_for_its_length(bytes: &[u8], salt: u32) -> bool {
+    let sum = || {
+        let crc = u32::from_le_bytes(*bytes.first_chunk()?);
+        let len = u32::try_from(bytes.len().checked_sub(HEADER)?).ok()?;
+        let mut hasher = crc32fast::Hasher::new_with_initial(salt);
+        hasher.update(&len.to_le_bytes());
+        hasher.update(&bytes[8..]);
+        Some(hasher.finalize() == crc)
+    };
+    sum().unwrap_or(false)
+}
+
 /// The record at the start of `bytes` if there is room for one, sound or not.
 pub(super) fn peek(bytes: &[u8]) -> Option<Found<'_>> {
-    let len = u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?) as usize;
-    let index = u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
-    let write = u64::from_le_bytes(*bytes.get(16..)?.first_chunk()?);
+    let Head { len, index, write } = head(bytes)?;
     let body = if len > MAX_BODY { None } else { bytes.get(HEADER..HEADER + len) };
     Some(Found { index, write, body: body? })
+}
+
+/// What the bytes before a body say.
+pub(super) struct Head {
+    pub(super) len: usize,
+    pub(super) index: u64,
+    pub(super) write: u64,
+}
+
+/// What stands where the head of a record would, sound or not.
+pub(super) fn head(bytes: &[u8]) -> Option<Head> {
+    Some(Head {
+        len: u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?) as usize,
+        index: u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?),
+        write: u64::from_le_bytes(*bytes.get(16..)?.first_chunk()?),
+    })
 }
 
 fn checksum(salt: u32, bytes: &[u8]) -> u32 {
@@ -100,6 +127,18 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             prop_assert_eq!(decode(&bytes, 5), None);
         }
+    }
+
+    #[test]
+    fn a_record_is_known_by_its_checksum_when_only_its_length_is_wrong() {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, 5, 3, 2, b"body");
+        bytes[4..8].copy_from_slice(&[9, 9, 9, 9]);
+        assert!(decode(&bytes, 5).is_none() && is_sound_but_for_its_length(&bytes, 5));
+        assert!(!is_sound_but_for_its_length(&bytes[..bytes.len() - 1], 5));
+        assert!(!is_sound_but_for_its_length(&bytes[..20], 5));
+        bytes[25] ^= 1;
+        assert!(!is_sound_but_for_its_length(&bytes, 5));
     }
 
     #[test]

@@ -16,16 +16,16 @@ use async_trait::async_trait;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_channel::oneshot;
 
-use super::{Disk, LogSettings, SegmentLog};
+use super::{Disk, LogSettings, SegmentLog, segment::lost};
 use crate::{
     Error, ErrorKind, Result, RunId,
     exec::{Entry, RunLog, check_record},
 };
 
-const RECORD: u8 = 0;
-const FORGOTTEN: u8 = 1;
+pub(super) const RECORD: u8 = 0;
+pub(super) const FORGOTTEN: u8 = 1;
 /// The bytes before the body of a record: what it is, the run, the position in the run.
-const HEAD: usize = 25;
+pub(super) const HEAD: usize = 25;
 
 /// Keeps the journals of runs on a disk; what was appended survives the power going off.
 ///
@@ -117,9 +117,15 @@ impl SegmentRunLog {
         })?;
         let lacking = index.runs.iter().find(|(_, journal)| journal.places.contains(&UNKNOWN));
         if let Some((run, _)) = lacking {
-            return Err(Error::new(ErrorKind::Internal, "log.damaged", format!("run {run} lacks a record")));
+            return Err(lost(format!("run {run} lacks a record")));
         }
         Ok(Self { log, index: Arc::new(Mutex::new(index)), segment_bytes })
+    }
+
+    /// Why the log takes nothing more until it is opened again.
+    #[must_use]
+    pub fn broken(&self) -> Option<Error> {
+        self.log.broken()
     }
 
     /// The length of the log on disk, in bytes, and how much of it is of runs that are not forgotten.
@@ -340,7 +346,11 @@ fn wrap(run: RunId, seq: u64, body: &[u8]) -> Bytes {
     out.freeze()
 }
 
-fn parse(bytes: &[u8]) -> Result<(u8, RunId, u64)> {
+/// What a record is, whose, and its position in the run.
+///
+/// # Errors
+/// Code `log.damaged` for one of a later release.
+pub(super) fn parse(bytes: &[u8]) -> Result<(u8, RunId, u64)> {
     let parsed = || {
         let (kind, rest) = bytes.split_first()?;
         let (run, rest) = rest.split_first_chunk::<16>()?;

@@ -12,7 +12,7 @@ use super::{
     disk::DiskFile,
     record::{self, Found},
 };
-use crate::{Error, FormatVersion, Result};
+use crate::{Error, ErrorKind, FormatVersion, Result, Retry};
 
 /// The version of segment files.
 const FORMAT: FormatVersion = FormatVersion::new(1, 0);
@@ -138,7 +138,7 @@ pub(super) enum Tail {
 }
 
 /// Tells a torn write from damage: behind what is wrong no later write can have begun.
-fn tail(bytes: &[u8], missing: u64, salt: u32) -> Tail {
+pub(super) fn tail(bytes: &[u8], missing: u64, salt: u32) -> Tail {
     let behind = (1..bytes.len()).find_map(|at| {
         let room = (bytes.len() / record::HEADER) as u64;
         let later = |found: &Found<'_>| {
@@ -158,8 +158,13 @@ pub(super) fn read_all(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
 
 /// What was promised and is not there.
 pub(super) fn damaged(name: &str, what: impl std::fmt::Display) -> Error {
-    let error = Error::new(crate::ErrorKind::Internal, "log.damaged", format!("segment {name}: {what}"));
-    error.with_retry(crate::Retry::Never).with_hint(
-        "records that were promised are lost: restore the folder from a copy, or move it away to begin a new one",
+    lost(format!("segment {name}: {what}"))
+}
+
+/// Records that were promised are not there.
+pub(super) fn lost(message: String) -> Error {
+    Error::new(ErrorKind::Internal, "log.damaged", message).with_retry(Retry::Never).with_hint(
+        "records that were promised are lost: `kailash runs salvage --journal FOLDER --to NEW_FOLDER` saves the others; \
+         or restore the folder from a copy, or move it away to begin a new one",
     )
 }

@@ -51,6 +51,8 @@ impl LogSettings {
 pub(super) struct State {
     pub(super) segments: VecDeque<Segment>,
     pub(super) base: u64,
+    /// Why nothing can be written any more.
+    pub(super) broken: Option<Error>,
 }
 
 pub(super) struct Shared {
@@ -87,7 +89,7 @@ impl SegmentLog {
     pub fn open(disk: impl Disk + 'static, settings: LogSettings) -> Result<Self> {
         settings.validate()?;
         let opened = open(&disk)?;
-        let state = Mutex::new(State { segments: opened.segments, base: opened.base });
+        let state = Mutex::new(State { segments: opened.segments, base: opened.base, broken: None });
         let shared = Arc::new(Shared { disk: Box::new(disk), settings, queue: Queue::default(), state });
         let writer = Writer::new(Arc::clone(&shared));
         let thread = thread::Builder::new().name("kailash-log".into()).spawn(move || writer.run());
@@ -136,6 +138,13 @@ impl SegmentLog {
         // The receiver is gone only if nobody wants to know.
         self.shared.queue.push(job(Box::new(move |result| drop(sender.send(result)))))?;
         Ok(Appended(receiver))
+    }
+
+    /// Why the log takes nothing more until it is opened again, if a write failed so that nobody knows what is on the
+    /// disk.
+    #[must_use]
+    pub fn broken(&self) -> Option<Error> {
+        self.shared.lock().broken.clone()
     }
 
     /// The index of the first record that is kept; that of the next one if there is none.

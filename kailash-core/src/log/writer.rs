@@ -20,8 +20,6 @@ const MAX_WRITE: usize = 4 << 20;
 pub(super) struct Writer {
     shared: Arc<Shared>,
     buffer: Vec<u8>,
-    /// Why nothing can be written any more.
-    broken: Option<Error>,
 }
 
 /// An append on its way: its records' lengths on disk and who is told.
@@ -29,7 +27,7 @@ type Written = (Vec<usize>, Answer);
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, buffer: Vec::new(), broken: None }
+        Self { shared, buffer: Vec::new() }
     }
 
     /// Works until the queue is closed.
@@ -59,7 +57,7 @@ impl Writer {
             return;
         }
         let write = self.shared.next();
-        let target = match self.broken.clone().map_or_else(|| self.target(write), Err) {
+        let target = match self.is_whole().and_then(|()| self.target(write)) {
             Ok(target) => target,
             Err(error) => return refuse(appends.into_iter().map(|(_, answer)| answer), &error),
         };
@@ -89,6 +87,11 @@ impl Writer {
         }
         // A large write leaves no large buffer behind.
         self.buffer.shrink_to(MAX_WRITE);
+    }
+
+    /// Refuses to write once a write failed badly.
+    fn is_whole(&self) -> Result<()> {
+        self.shared.lock().broken.clone().map_or(Ok(()), Err)
     }
 
     /// The file that the write beginning at record `write` goes to: the last one, or a new one when that is full.
@@ -135,16 +138,14 @@ impl Writer {
         let undone = file.cut(size).and_then(|()| file.sync());
         if told.code() != "log.full" || undone.is_err() {
             let message = format!("{}; the log takes nothing more until it is opened again", told.message());
-            self.broken =
+            self.shared.lock().broken =
                 Some(Error::new(ErrorKind::Unavailable, "log.broken", message).with_retry(Retry::Never));
         }
         told
     }
 
     fn truncate(&mut self, from: u64) -> Result<u64> {
-        if let Some(error) = &self.broken {
-            return Err(error.clone());
-        }
+        self.is_whole()?;
         let mut state = self.shared.lock();
         let failed = |error| io_error(&error, "cutting the log");
         while state.segments.len() > 1

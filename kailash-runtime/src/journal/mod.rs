@@ -13,6 +13,7 @@ mod past;
 mod recall;
 mod record;
 mod records;
+mod salvage;
 mod scribe;
 mod summary;
 
@@ -29,6 +30,7 @@ pub(crate) use past::{Suspension, Units, in_doubt};
 pub(crate) use recall::recall;
 pub use record::Wait;
 pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};
+pub use salvage::{Fate, Salvaged};
 pub(crate) use scribe::{Admission, Scribe};
 pub use summary::Summary;
 

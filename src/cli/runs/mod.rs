@@ -1,6 +1,8 @@
 //! `kailash runs`: the runs of a journal.
 
 mod prune;
+mod report;
+mod salvage;
 mod show;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
@@ -25,6 +27,7 @@ Examples:
   kailash runs --journal runs show last
   kailash runs --journal runs events last
   kailash runs --journal runs prune --ended-days 30
+  kailash runs --journal runs salvage --to saved     what a damaged journal still holds
 
 A run is `open` until it has ended: under way elsewhere, or cut off. `kailash resume` goes on with one. One that is
 `suspended` was put aside until a time comes or a signal is sent to it.";
@@ -45,6 +48,14 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Sound(Sound),
+    Salvage(salvage::Args),
+}
+
+/// Commands for a journal that can be opened.
+#[derive(Debug, Subcommand)]
+enum Sound {
     /// Show one run: when, how it ended, what it did
     Show {
         /// The run: its id, how that begins or ends, or `last`
@@ -68,13 +79,18 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         let issue = Issue::error("journal.missing", format!("there is no folder `{}`", folder.display()));
         return Err(Refusal::of(issue).into());
     }
+    let command = match &args.command {
+        Some(Command::Salvage(salvage)) => return salvage::main(folder, salvage, args.json),
+        Some(Command::Sound(command)) => Some(command),
+        None => None,
+    };
     let journal = journal::open(folder)?;
     let printed = journal::wait(async {
-        match &args.command {
+        match command {
             None => list(&journal, args.json).await,
-            Some(Command::Show { run }) => show::show(&journal, run, args.json).await,
-            Some(Command::Events { run }) => show::events(&journal, run).await,
-            Some(Command::Prune(prune)) => prune::main(&journal, prune, args.json).await,
+            Some(Sound::Show { run }) => show::show(&journal, run, args.json).await,
+            Some(Sound::Events { run }) => show::events(&journal, run).await,
+            Some(Sound::Prune(prune)) => prune::main(&journal, prune, args.json).await,
         }
     })?;
     decided(printed, ExitCode::SUCCESS)

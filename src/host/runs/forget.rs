@@ -1,4 +1,4 @@
-//! Forgetting runs: on request, and when they are old or too many.
+//! Keeping the journal within its bounds: runs are forgotten on request, and when they are old or too many.
 
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use super::{Kept, Runs};
 
 /// How often is looked for runs to forget.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// How often is looked whether the journal still works.
+const LOOK: Duration = Duration::from_secs(1);
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -38,6 +41,20 @@ impl Runs {
             self.keep_within(kept).await?;
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// Fails when the journal takes nothing more: no run could come to its end.
+    pub(in crate::host) async fn watch_journal(self, stop: CancellationToken) -> Result<()> {
+        let Some(kept) = &self.0.kept else { return Ok(()) };
+        loop {
+            if let Some(broken) = kept.log.broken() {
+                return Err(broken);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
                 () = stop.cancelled() => return Ok(()),
             }
         }
