@@ -50,6 +50,9 @@ fn shared_services() -> Result<ServicesBuilder> {
     let services =
         Services::builder().with(code::python::PythonPool::new(code::python::PythonSettings::default()))?;
     #[cfg(feature = "http")]
-    let services = services.with(http::HttpClient::default())?;
+    let services = services
+        .with(http::HttpClient::default())?
+        .with(http::OAuthTokens::default())?
+        .with(http::RateLimits::default())?;
     Ok(services)
 }

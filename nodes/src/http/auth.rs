@@ -8,9 +8,11 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use super::{ClientCredentials, exchange::Secret};
+
 /// Where a secret is found at each run: `env:NAME`, a variable of the environment, or `file:PATH`, a file without the
 /// white space around its text.
-#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, JsonSchema)]
 #[schemars(with = "String")]
 pub enum SecretRef {
     /// A variable of the environment.
@@ -34,7 +36,7 @@ impl<'de> Deserialize<'de> for SecretRef {
 }
 
 impl SecretRef {
-    async fn read(&self, cx: &Context) -> Result<String> {
+    pub(super) async fn read(&self, cx: &Context) -> Result<String> {
         let secret = match self {
             Self::Env(name) => std::env::var(name).map_err(|_| {
                 Error::missing("http.secret", format!("there is no environment variable `{name}`"))
@@ -75,6 +77,9 @@ pub enum Auth {
         /// Where the key is found.
         value: SecretRef,
     },
+    /// A bearer token that is fetched with a client's credentials (RFC 6749, 4.4).
+    #[serde(rename = "oauth2")]
+    OAuth2(ClientCredentials),
 }
 
 fn api_key_header() -> String {
@@ -86,12 +91,13 @@ impl Auth {
     pub(super) fn check(&self) -> Result<()> {
         match self {
             Self::ApiKey { header, .. } => name(header).map(drop),
+            Self::OAuth2(grant) => grant.check(),
             Self::Bearer(_) | Self::Basic { .. } => Ok(()),
         }
     }
 
-    /// The header to send, marked as sensitive.
-    pub(super) async fn header(&self, cx: &Context) -> Result<(HeaderName, HeaderValue)> {
+    /// The header to send, marked as sensitive; none for tokens, which are the host's.
+    pub(super) async fn header(&self, cx: &Context) -> Result<Option<Secret>> {
         let (name, text) = match self {
             Self::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.read(cx).await?)),
             Self::Basic { username, password } => {
@@ -99,12 +105,18 @@ impl Auth {
                 (AUTHORIZATION, format!("Basic {}", BASE64.encode(pair)))
             }
             Self::ApiKey { header, value } => (name(header)?, value.read(cx).await?),
+            Self::OAuth2(_) => return Ok(None),
         };
-        let mut value = HeaderValue::try_from(text)
-            .map_err(|_| Error::invalid("http.secret", "the secret has signs that no header can carry"))?;
-        value.set_sensitive(true);
-        Ok((name, value))
+        Ok(Some((name, sensitive(text)?)))
     }
+}
+
+/// The value of a header that nobody else may see.
+pub(super) fn sensitive(text: String) -> Result<HeaderValue> {
+    let mut value = HeaderValue::try_from(text)
+        .map_err(|_| Error::invalid("http.secret", "the secret has signs that no header can carry"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn name(header: &str) -> Result<HeaderName> {

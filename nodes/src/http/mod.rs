@@ -2,10 +2,18 @@
 
 mod auth;
 mod client;
+mod config;
 mod error;
+mod exchange;
 mod message;
+mod oauth;
+mod origin;
+mod pages;
+mod parts;
+mod rate;
 mod request;
 mod response;
+mod rest;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -13,13 +21,18 @@ mod tests;
 pub use auth::{Auth, SecretRef};
 pub use client::HttpClient;
 use kailash_core::{Registry, Result};
+pub use oauth::{ClientCredentials, CredentialsIn, OAuthTokens};
+pub use rate::{RateLimitedApi, RateLimits, Strategy};
 pub use request::HttpRequest;
 pub use response::ResponseFormat;
+pub use rest::{PageKind, Pagination, RestClient};
 
 /// Adds the types of this family.
 ///
 /// # Errors
 /// A name that is taken.
 pub fn register(registry: &mut Registry) -> Result<()> {
-    registry.register::<HttpRequest>()
+    registry.register::<HttpRequest>()?;
+    registry.register::<RestClient>()?;
+    registry.register::<RateLimitedApi>()
 }

@@ -37,6 +37,8 @@ pub(super) struct Answer {
     pub(super) url: Url,
     pub(super) body: Bytes,
     pub(super) took: Duration,
+    /// How long its requests waited for a rate limit.
+    pub(super) waited: Duration,
 }
 
 /// Reads the content of `response` up to `most` bytes, decompressed.
@@ -65,27 +67,42 @@ pub(super) async fn read_body(mut response: Response, most: usize, repeatable: b
 }
 
 impl Answer {
-    /// The map that goes out as `response`.
+    /// The content as `format` asks for it.
     ///
     /// # Errors
-    /// Kind `Invalid`, codes `http.json` and `http.text`, for content that is not what `format` asks for.
-    pub(super) fn describe(self, format: ResponseFormat) -> Result<Value> {
-        let media = self
-            .headers
-            .get(CONTENT_TYPE)
-            .map(|media| String::from_utf8_lossy(media.as_bytes()).into_owned());
-        let content = content(self.body, media.as_deref().unwrap_or_default(), format)
-            .map_err(|error| error.at(shown(&self.url)))?;
+    /// Kind `Invalid`, codes `http.json` and `http.text`.
+    pub(super) fn content(&self, format: ResponseFormat) -> Result<Value> {
+        let media = self.media();
+        content(self.body.clone(), media.as_deref().unwrap_or_default(), format)
+            .map_err(|error| error.at(shown(&self.url)))
+    }
+
+    fn media(&self) -> Option<String> {
+        let media = self.headers.get(CONTENT_TYPE);
+        media.map(|media| String::from_utf8_lossy(media.as_bytes()).into_owned())
+    }
+
+    /// The headers by name; several values of one are joined.
+    pub(super) fn headers(&self) -> Map {
         let mut headers = Map::with_capacity(self.headers.keys_len());
         for name in self.headers.keys() {
             let values =
                 self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
             headers.insert(name.as_str(), values.collect::<Vec<_>>().join(", "));
         }
+        headers
+    }
+
+    /// The map that goes out as `response`.
+    ///
+    /// # Errors
+    /// Kind `Invalid`, codes `http.json` and `http.text`, for content that is not what `format` asks for.
+    pub(super) fn describe(&self, format: ResponseFormat) -> Result<Value> {
+        let content = self.content(format)?;
         let mut map = Map::with_capacity(6);
         map.insert("status_code", self.status.as_u16());
-        map.insert("headers", headers);
-        map.insert("content_type", media);
+        map.insert("headers", self.headers());
+        map.insert("content_type", self.media());
         map.insert("content", content);
         map.insert("response_time_ms", self.took.as_secs_f64() * 1e3);
         map.insert("url", self.url.as_str());

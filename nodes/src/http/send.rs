@@ -12,14 +12,17 @@ use kailash_core::{Error, ErrorKind, Result, Retry, node::Context};
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
     header::{
-        AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-        PROXY_AUTHORIZATION, RETRY_AFTER,
+        AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, PROXY_AUTHORIZATION,
+        RETRY_AFTER,
     },
 };
 
 use super::{
     error::{sending, shown, timeout},
+    exchange::Secret,
     message::Message,
+    origin::Origins,
+    rate::{Gate, RATE_LIMITED},
     response::{Answer, read_body},
 };
 
@@ -36,8 +39,10 @@ pub(super) struct Sending {
     pub(super) follow: bool,
     pub(super) retries: u32,
     pub(super) backoff: Duration,
-    /// Whether repeating a request is harmless whatever its method.
-    pub(super) idempotent: bool,
+    /// Where requests may go; anywhere without it.
+    pub(super) within: Option<Origins>,
+    /// What every request waits at.
+    pub(super) gate: Option<Gate>,
 }
 
 impl Sending {
@@ -49,27 +54,22 @@ impl Sending {
         &self,
         client: &Client,
         message: Message,
-        secret: Option<(HeaderName, HeaderValue)>,
+        secret: Option<Secret>,
         cx: &Context,
     ) -> Result<Answer> {
-        let repeatable = self.idempotent || message.is_idempotent();
         let mut attempt = 0;
+        let mut waited = Duration::ZERO;
         loop {
             cx.check()?;
-            let began = cx.clock().monotonic();
-            let exchange = self.attempt(client, message.clone(), secret.clone(), repeatable);
-            let outcome = tokio::time::timeout(self.timeout, exchange)
-                .await
-                .unwrap_or_else(|_| Err(timeout(&message.url, Some(self.timeout), repeatable)));
-            let again = attempt < self.retries && worth_another(&outcome, repeatable);
+            let outcome = self.attempt(client, message.clone(), secret.clone(), &mut waited, cx).await;
+            let again = attempt < self.retries && worth_another(&outcome, message.harmless);
             let wait = match &outcome {
                 Ok(answer) => retry_after(&answer.headers, cx),
                 Err(_) => None,
             };
             let wait = wait.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(16)));
             if !again || wait > MAX_WAIT || cx.deadline().is_some_and(|left| left <= wait) {
-                return outcome
-                    .map(|answer| Answer { took: cx.clock().monotonic().saturating_since(began), ..answer });
+                return outcome.map(|answer| Answer { waited, ..answer });
             }
             attempt += 1;
             tracing::debug!(url = shown(&message.url), attempt, ?wait, "an HTTP request is tried again");
@@ -77,36 +77,69 @@ impl Sending {
         }
     }
 
-    /// One request and the redirects that it leads to.
+    /// One request and the redirects that it leads to. The time at the gate is added to `waited` and does not count.
     async fn attempt(
         &self,
         client: &Client,
         mut message: Message,
-        mut secret: Option<(HeaderName, HeaderValue)>,
-        repeatable: bool,
+        mut secret: Option<Secret>,
+        waited: &mut Duration,
+        cx: &Context,
     ) -> Result<Answer> {
+        let mut took = Duration::ZERO;
         for _ in 0..=MAX_REDIRECTS {
-            let response = exchange(client, &message, secret.as_ref(), repeatable).await?;
-            match self.follow.then(|| next_url(&response)).flatten() {
-                Some(next) => redirect(&mut message, &mut secret, response.status(), next?),
-                None => {
-                    let (status, headers, url) =
-                        (response.status(), response.headers().clone(), response.url().clone());
-                    let body = read_body(response, self.most, repeatable).await?;
-                    return Ok(Answer { status, headers, url, body, took: Duration::ZERO });
+            if let Some(origins) = &self.within {
+                origins.check(&message.url)?;
+            }
+            if let Some(gate) = &self.gate {
+                *waited += gate.pass(&message.url).await?;
+            }
+            let began = cx.clock().monotonic();
+            let hop =
+                tokio::time::timeout(self.timeout.saturating_sub(took), self.hop(client, &message, &secret));
+            let hop = hop
+                .await
+                .unwrap_or_else(|_| Err(timeout(&message.url, Some(self.timeout), message.harmless)))?;
+            took += cx.clock().monotonic().saturating_since(began);
+            match hop {
+                Hop::Moved(status, next) => redirect(&mut message, &mut secret, status, next),
+                Hop::Arrived(answer) => {
+                    if let Some(gate) = &self.gate {
+                        gate.heard(&message.url, answer.status, retry_after(&answer.headers, cx));
+                    }
+                    return Ok(Answer { took, ..answer });
                 }
             }
         }
         let message = format!("more than {MAX_REDIRECTS} redirects, the last one to {}", shown(&message.url));
         Err(Error::new(ErrorKind::Limit, "http.redirects", message).with_retry(Retry::Never))
     }
+
+    /// One request with its answer.
+    async fn hop(&self, client: &Client, message: &Message, secret: &Option<Secret>) -> Result<Hop> {
+        let response = exchange(client, message, secret.as_ref()).await?;
+        let status = response.status();
+        if let Some(next) = self.follow.then(|| next_url(&response)).flatten() {
+            return next.map(|next| Hop::Moved(status, next));
+        }
+        let (headers, url) = (response.headers().clone(), response.url().clone());
+        let body = read_body(response, self.most, message.harmless).await?;
+        let (took, waited) = (Duration::ZERO, Duration::ZERO);
+        Ok(Hop::Arrived(Answer { status, headers, url, body, took, waited }))
+    }
 }
 
-async fn exchange(
+/// What one request led to.
+enum Hop {
+    Moved(StatusCode, Url),
+    Arrived(Answer),
+}
+
+/// Sends `message` as it is and gives the answer as soon as its head is there.
+pub(super) async fn exchange(
     client: &Client,
     message: &Message,
-    secret: Option<&(HeaderName, HeaderValue)>,
-    repeatable: bool,
+    secret: Option<&Secret>,
 ) -> Result<Response> {
     let mut headers = message.headers.clone();
     if let Some((name, value)) = secret {
@@ -116,7 +149,7 @@ async fn exchange(
     if let Some(body) = &message.body {
         request = request.body(body.clone());
     }
-    request.send().await.map_err(|error| sending(error, &message.url, repeatable))
+    request.send().await.map_err(|error| sending(error, &message.url, message.harmless))
 }
 
 /// Where a redirect leads.
@@ -134,12 +167,7 @@ fn next_url(response: &Response) -> Option<Result<Url>> {
 }
 
 /// Turns `message` to `next` (RFC 9110, 15.4). What proves who sends it stays behind when the origin changes.
-fn redirect(
-    message: &mut Message,
-    secret: &mut Option<(HeaderName, HeaderValue)>,
-    status: StatusCode,
-    next: Url,
-) {
+fn redirect(message: &mut Message, secret: &mut Option<Secret>, status: StatusCode, next: Url) {
     let becomes_get = match status.as_u16() {
         303 => message.method != Method::HEAD,
         301 | 302 => message.method == Method::POST,
@@ -153,11 +181,16 @@ fn redirect(
     }
     if next.origin() != message.url.origin() {
         *secret = None;
-        for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-            message.headers.remove(name);
-        }
+        leave_origin(&mut message.headers);
     }
     message.url = next;
+}
+
+/// Takes out what proves who sends a request, before it goes to another origin.
+pub(super) fn leave_origin(headers: &mut HeaderMap) {
+    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+        headers.remove(name);
+    }
 }
 
 /// Whether another attempt may do better and can do no harm.
@@ -169,6 +202,7 @@ fn worth_another(outcome: &Result<Answer>, repeatable: bool) -> bool {
         }
         // Without a connection nothing was sent.
         Err(error) if error.code() == "http.connect" => true,
+        Err(error) if error.code() == RATE_LIMITED => false,
         Err(error) => repeatable && error.retry() != Retry::Never,
     }
 }

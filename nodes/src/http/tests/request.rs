@@ -1,4 +1,4 @@
-//! Requests to a server on this machine.
+//! `HTTPRequest` against a server on this machine.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use wiremock::{
     matchers::{any, body_json, body_string, header, header_exists, method, path, query_param},
 };
 
-use super::*;
+use crate::http::{HttpRequest, register};
 
 async fn run(config: Value, given: Value) -> Result<Map> {
     NodeTest::new::<HttpRequest>(config, &Services::default())?.run(given).await

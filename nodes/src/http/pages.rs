@@ -1,0 +1,79 @@
+//! Answers that come page by page: collected into a list, or as a source that asks for a page when it is pulled.
+
+use std::future::Future;
+
+use async_trait::async_trait;
+use kailash_core::{
+    Result, Value,
+    node::{Context, Emit, Outputs, Progress, Source},
+};
+
+/// Pages, one after the other.
+pub(super) trait Pages: Send + 'static {
+    /// The items of the next page; `None` behind the last one.
+    fn next(&mut self, cx: &Context) -> impl Future<Output = Result<Option<Vec<Value>>>> + Send;
+
+    /// The outputs beside the items, of port 0, after the last page.
+    fn outputs(&self) -> Outputs;
+}
+
+/// All items as a list on port 0, and the other outputs.
+pub(super) async fn collect(mut pages: impl Pages, cx: &Context) -> Result<Outputs> {
+    let mut items = Vec::new();
+    while let Some(page) = pages.next(cx).await? {
+        items.extend(page);
+        cx.check()?;
+    }
+    let mut outputs = pages.outputs();
+    outputs.set(0, Value::list(items));
+    Ok(outputs)
+}
+
+/// A source of the items of pages, on port 0.
+pub(super) struct PageSource<P>(pub(super) P);
+
+#[async_trait]
+impl<P: Pages> Source for PageSource<P> {
+    async fn pull(&mut self, cx: &Context, out: &mut dyn Emit) -> Result<Progress> {
+        let Some(items) = self.0.next(cx).await? else { return Ok(Progress::End) };
+        out.emit(0, items).await?;
+        Ok(Progress::More)
+    }
+
+    async fn finish(&mut self, _: &Context) -> Result<Outputs> {
+        Ok(self.0.outputs())
+    }
+}
+
+/// How much of all pages is taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measure {
+    /// Pages at most.
+    pub(super) max_pages: u32,
+    /// Items at most.
+    pub(super) max_items: u64,
+    /// Pages so far.
+    pub(super) pages: u32,
+    /// Items so far.
+    pub(super) items: u64,
+    /// Whether there is more than was taken.
+    pub(super) truncated: bool,
+}
+
+impl Measure {
+    /// Nothing so far.
+    pub(super) fn new(max_pages: u32, max_items: u64) -> Self {
+        Self { max_pages, max_items, pages: 0, items: 0, truncated: false }
+    }
+
+    /// Takes a page in, cuts off what is too much, and says whether another one may be asked for. `more` says whether there
+    /// is one.
+    pub(super) fn take(&mut self, items: &mut Vec<Value>, more: bool) -> bool {
+        self.pages += 1;
+        let left = usize::try_from(self.max_items - self.items).unwrap_or(usize::MAX);
+        self.truncated = items.len() > left || more && (items.len() == left || self.pages >= self.max_pages);
+        items.truncate(left);
+        self.items += items.len() as u64;
+        more && !self.truncated
+    }
+}
