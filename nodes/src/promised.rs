@@ -18,7 +18,7 @@ const PROMISED: [(&str, &[&str]); 8] = [
         ],
     ),
     ("data", &["SQLDatabase", "Cache", "BatchProcessor", "FileDiscovery"]),
-    ("http", &["GraphQL", "WebSocket"]),
+    ("http", &["WebSocket"]),
     ("stream", &["KafkaConsumer", "StreamPublisher"]),
     ("llm", &["LLMAgent", "Embedding"]),
     ("operations", &["HealthCheck", "MetricsCollector", "SignalWait", "SagaCoordinator", "AuditLog"]),

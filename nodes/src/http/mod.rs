@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod error;
 mod exchange;
+mod graphql;
 mod message;
 mod oauth;
 mod origin;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use auth::{Auth, SecretRef};
 pub use client::HttpClient;
+pub use graphql::{ConnectionPages, GraphQl};
 use kailash_core::{Registry, Result};
 pub use oauth::{ClientCredentials, CredentialsIn, OAuthTokens};
 pub use rate::{RateLimitedApi, RateLimits, Strategy};
@@ -34,5 +36,6 @@ pub use rest::{PageKind, Pagination, RestClient};
 pub fn register(registry: &mut Registry) -> Result<()> {
     registry.register::<HttpRequest>()?;
     registry.register::<RestClient>()?;
-    registry.register::<RateLimitedApi>()
+    registry.register::<RateLimitedApi>()?;
+    registry.register::<GraphQl>()
 }

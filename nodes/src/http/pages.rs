@@ -4,7 +4,7 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use kailash_core::{
-    Result, Value,
+    Error, ErrorKind, Result, Retry, Value,
     node::{Context, Emit, Outputs, Progress, Source},
 };
 
@@ -45,6 +45,12 @@ impl<P: Pages> Source for PageSource<P> {
     }
 }
 
+/// A page that came before comes again.
+pub(super) fn repeated() -> Error {
+    Error::new(ErrorKind::Conflict, "http.pages_repeat", "the service gives a page again")
+        .with_retry(Retry::Never)
+}
+
 /// How much of all pages is taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measure {
@@ -58,12 +64,28 @@ pub(super) struct Measure {
     pub(super) items: u64,
     /// Whether there is more than was taken.
     pub(super) truncated: bool,
+    /// How many more bytes may come, if there is a limit.
+    pub(super) bytes_left: Option<u64>,
 }
 
 impl Measure {
     /// Nothing so far.
-    pub(super) fn new(max_pages: u32, max_items: u64) -> Self {
-        Self { max_pages, max_items, pages: 0, items: 0, truncated: false }
+    pub(super) fn new(max_pages: u32, max_items: u64, bytes_left: Option<u64>) -> Self {
+        Self { max_pages, max_items, pages: 0, items: 0, truncated: false, bytes_left }
+    }
+
+    /// Takes note of a page of `bytes` bytes.
+    ///
+    /// # Errors
+    /// Kind `Limit`, code `http.too_large`, if all pages together have too many.
+    pub(super) fn weigh(&mut self, bytes: usize) -> Result<()> {
+        let Some(left) = &mut self.bytes_left else { return Ok(()) };
+        *left = left.checked_sub(bytes as u64).ok_or_else(|| {
+            Error::new(ErrorKind::Limit, "http.too_large", "all pages together have too many bytes")
+                .with_retry(Retry::Never)
+                .with_hint("connect `data` as a stream, or raise `pagination.max_total_bytes`")
+        })?;
+        Ok(())
     }
 
     /// Takes a page in, cuts off what is too much, and says whether another one may be asked for. `more` says whether there
@@ -75,5 +97,36 @@ impl Measure {
         items.truncate(left);
         self.items += items.len() as u64;
         more && !self.truncated
+    }
+}
+
+/// A single page with one item, which is output 0 of what `answer` gives.
+pub(super) fn once<F, Fut>(answer: F) -> Once<F>
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Outputs>> + Send,
+{
+    Once { answer: Some(answer), outputs: Outputs::default() }
+}
+
+/// See [`once`].
+pub(super) struct Once<F> {
+    answer: Option<F>,
+    outputs: Outputs,
+}
+
+impl<F, Fut> Pages for Once<F>
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Outputs>> + Send,
+{
+    async fn next(&mut self, cx: &Context) -> Result<Option<Vec<Value>>> {
+        let Some(answer) = self.answer.take() else { return Ok(None) };
+        self.outputs = answer(cx.clone()).await?;
+        Ok(Some(self.outputs.take(0).into_iter().collect()))
+    }
+
+    fn outputs(&self) -> Outputs {
+        self.outputs.clone()
     }
 }

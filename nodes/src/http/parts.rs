@@ -1,7 +1,7 @@
 //! The parts of a request, each made of a value and checked.
 
 use bytes::Bytes;
-use kailash_core::{Error, Map, Result, Value};
+use kailash_core::{Error, Map, Path, Result, Value};
 use reqwest::{
     Method, Url,
     header::{
@@ -116,4 +116,9 @@ pub(super) fn percent_encoded(text: &str) -> String {
         }
     }
     encoded
+}
+
+/// The path that `text` writes with dots; empty text is the value itself.
+pub(super) fn dot_path(text: &str) -> Path {
+    Path::new(text.split('.').filter(|segment| !segment.is_empty()))
 }

@@ -9,12 +9,13 @@ use kailash_core::{
 use proptest::prelude::*;
 use reqwest::StatusCode;
 use tokio::time::Instant;
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+use wiremock::ResponseTemplate;
 
 use super::{
     RateLimitedApi, RateLimits, Strategy as Counting,
     limiter::{Limiter, RateLimit},
 };
+use crate::http::tests::served::serving;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -213,12 +214,6 @@ async fn a_pause_that_comes_while_one_waits_ends_in_refusal_not_in_waiting_forev
     assert!(began.elapsed() <= 3 * SECOND);
 }
 
-async fn served(answer: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(answer).mount(&server).await;
-    server
-}
-
 fn node(config: Value, limits: &RateLimits) -> NodeTest {
     let services = Services::builder().with(limits.clone()).unwrap().build();
     NodeTest::new::<RateLimitedApi>(config, &services).unwrap()
@@ -230,7 +225,7 @@ async fn run(config: Value, given: Value) -> Result<Map> {
 
 #[tokio::test]
 async fn two_plans_share_the_limit_of_an_origin() {
-    let server = served(ResponseTemplate::new(200)).await;
+    let server = serving(ResponseTemplate::new(200)).await;
     let limits = RateLimits::default();
     let config = value!({"max_requests": 1, "time_window_s": 0.2, "strategy": "sliding_window"});
     let plans = [node(config.clone(), &limits), node(config, &limits)];
@@ -251,7 +246,7 @@ async fn two_plans_share_the_limit_of_an_origin() {
 
 #[tokio::test]
 async fn every_attempt_counts() {
-    let server = served(ResponseTemplate::new(503)).await;
+    let server = serving(ResponseTemplate::new(503)).await;
     let config = value!({"max_requests": 2, "time_window_s": 60, "max_wait_s": 0, "retry_count": 5, "retry_backoff_s": 0});
     let error = run(config, value!({"url": (server.uri())})).await.unwrap_err();
     assert_eq!(error.code(), "http.rate_limited");
@@ -260,7 +255,7 @@ async fn every_attempt_counts() {
 
 #[tokio::test]
 async fn redirects_count() {
-    let server = served(ResponseTemplate::new(302).insert_header("location", "/again")).await;
+    let server = serving(ResponseTemplate::new(302).insert_header("location", "/again")).await;
     let config = value!({"max_requests": 3, "time_window_s": 60, "max_wait_s": 0});
     let error = run(config, value!({"url": (server.uri())})).await.unwrap_err();
     assert_eq!(error.code(), "http.rate_limited");
@@ -269,7 +264,7 @@ async fn redirects_count() {
 
 #[tokio::test]
 async fn a_429_for_one_run_slows_the_next_one() {
-    let server = served(ResponseTemplate::new(429).insert_header("retry-after", "3600")).await;
+    let server = serving(ResponseTemplate::new(429).insert_header("retry-after", "3600")).await;
     let limits = RateLimits::default();
     let given = value!({"url": (server.uri())});
     let config = value!({"limit_key": "shop"});

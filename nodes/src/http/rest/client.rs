@@ -197,20 +197,11 @@ impl Service {
         let mut turner = self.pagination.clone().map(|how| Turner::new(how, message.url.clone()));
         let next = turner.as_mut().map_or_else(|| message.url.clone(), Turner::first);
         let measure = match &self.pagination {
-            Some(how) => Measure::new(how.max_pages, how.max_items),
-            None => Measure::new(1, u64::MAX),
+            Some(how) => Measure::new(how.max_pages, how.max_items, bytes_left),
+            None => Measure::new(1, u64::MAX, None),
         };
         let exchange = Arc::clone(&self.exchange);
-        RestPages {
-            exchange,
-            format: self.format,
-            message,
-            turner,
-            next: Some(next),
-            measure,
-            bytes_left,
-            last: None,
-        }
+        RestPages { exchange, format: self.format, message, turner, next: Some(next), measure, last: None }
     }
 
     async fn whole(&self, inputs: Inputs, cx: &Context) -> Result<Outputs> {

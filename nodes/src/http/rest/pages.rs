@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kailash_core::{
-    Error, ErrorKind, Map, Result, Retry, Value,
+    Map, Result, Value,
     node::{Context, Outputs},
 };
 use reqwest::{Url, header::HeaderMap};
@@ -29,8 +29,6 @@ pub(super) struct RestPages {
     /// The next address; `None` behind the last page.
     pub(super) next: Option<Url>,
     pub(super) measure: Measure,
-    /// How many more bytes may come, where all pages become one list.
-    pub(super) bytes_left: Option<u64>,
     /// The last answer.
     pub(super) last: Option<Answer>,
 }
@@ -45,7 +43,7 @@ impl Pages for RestPages {
         if !answer.status.is_success() {
             return Err(error::status(answer.status, &answer.url, retry_after(&answer.headers, cx)));
         }
-        self.weigh(&answer)?;
+        self.measure.weigh(answer.body.len())?;
         let data = answer.content(self.format)?;
         let Some(turner) = &mut self.turner else {
             let mut items = data.into_list().unwrap_or_else(|data| vec![data]);
@@ -74,18 +72,6 @@ impl Pages for RestPages {
             outputs.set(3, metadata);
         }
         outputs
-    }
-}
-
-impl RestPages {
-    fn weigh(&mut self, answer: &Answer) -> Result<()> {
-        let Some(left) = &mut self.bytes_left else { return Ok(()) };
-        *left = left.checked_sub(answer.body.len() as u64).ok_or_else(|| {
-            Error::new(ErrorKind::Limit, "http.too_large", "all pages together have too many bytes")
-                .with_retry(Retry::Never)
-                .with_hint("connect `data` as a stream, or raise `pagination.max_total_bytes`")
-        })?;
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a service numbers its pages, as a config says it.
 
-use kailash_core::{Path, validate::Issue};
+use kailash_core::validate::Issue;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -121,9 +121,4 @@ impl Pagination {
         let default = if self.kind == PageKind::Page { "per_page" } else { "limit" };
         self.page_size.map(|size| (self.limit_param.as_deref().unwrap_or(default), size))
     }
-}
-
-/// The path that `text` writes with dots; empty text is the value itself.
-pub(super) fn dot_path(text: &str) -> Path {
-    Path::new(text.split('.').filter(|segment| !segment.is_empty()))
 }

@@ -3,14 +3,19 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use kailash_core::{Error, ErrorKind, Result, Retry, Value};
+use kailash_core::{Error, Result, Value};
 use reqwest::{StatusCode, Url};
 
 use super::{
     link,
-    pagination::{PageKind, Pagination, dot_path},
+    pagination::{PageKind, Pagination},
 };
-use crate::http::{error::shown, parts::scalar, response::Answer};
+use crate::http::{
+    error::shown,
+    pages::repeated,
+    parts::{dot_path, scalar},
+    response::Answer,
+};
 
 /// Turns pages.
 pub(super) struct Turner {
@@ -96,7 +101,7 @@ impl Turner {
             PageKind::Link => self.next_link(answer, data)?,
         };
         match &next {
-            Some(url) if !self.seen.insert(url.to_string()) => Err(repeated(answer)),
+            Some(url) if !self.seen.insert(url.to_string()) => Err(repeated().at(shown(&answer.url))),
             _ => Ok(next),
         }
     }
@@ -104,7 +109,8 @@ impl Turner {
     fn next_number(&mut self, answer: &Answer, count: usize) -> Result<Option<Url>> {
         // A service that does not know the parameter gives the same page without end.
         if count > 0 && self.last == answer.body {
-            return Err(repeated(answer)
+            return Err(repeated()
+                .at(shown(&answer.url))
                 .with_hint("does the service know the parameter that says which page is meant?"));
         }
         self.last = answer.body.clone();
@@ -150,12 +156,6 @@ fn text_at(path: &str, data: &Value, code: &'static str) -> Result<Option<String
     }
     let text = scalar(&value, || Error::invalid(code, format!("`{path}`")))?;
     Ok(text.filter(|text| !text.is_empty()))
-}
-
-fn repeated(answer: &Answer) -> Error {
-    Error::new(ErrorKind::Conflict, "http.pages_repeat", "the service gives a page again")
-        .with_retry(Retry::Never)
-        .at(shown(&answer.url))
 }
 
 /// Gives query parameter `name` this value alone.

@@ -2,7 +2,10 @@
 
 mod alone;
 mod faults;
+mod graphql;
 mod oauth;
 mod raw;
 mod request;
 mod rest;
+mod rest_pages;
+pub(in crate::http) mod served;
