@@ -2,7 +2,7 @@
 
 use kailash_core::Registry;
 
-const PROMISED: [(&str, &[&str]); 8] = [
+const PROMISED: [(&str, &[&str]); 7] = [
     ("coordination", &["EdgeCoordination", "EdgeStateMachine", "EdgeData", "EdgeAffinity"]),
     ("edge", &["EdgeWarming", "EdgeMonitoring", "EdgeMigration"]),
     (
@@ -18,7 +18,6 @@ const PROMISED: [(&str, &[&str]); 8] = [
         ],
     ),
     ("data", &["SQLDatabase", "Cache", "BatchProcessor", "FileDiscovery"]),
-    ("http", &["WebSocket"]),
     ("stream", &["KafkaConsumer", "StreamPublisher"]),
     ("llm", &["LLMAgent", "Embedding"]),
     ("operations", &["HealthCheck", "MetricsCollector", "SignalWait", "SagaCoordinator", "AuditLog"]),

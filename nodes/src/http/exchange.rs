@@ -37,17 +37,21 @@ impl Exchange {
             return self.sending.send(&client, message, None, cx).await;
         }
         let secret = self.secret(&client, cx).await?;
-        let Some(Auth::OAuth2(grant)) = &self.auth else {
-            return self.sending.send(&client, message, secret, cx).await;
-        };
         let answer = self.sending.send(&client, message.clone(), secret.clone(), cx).await?;
-        let refused =
-            answer.status == StatusCode::UNAUTHORIZED && answer.url.origin() == message.url.origin();
-        let Some((_, refused_token)) = secret.filter(|_| refused) else { return Ok(answer) };
+        let is_home = answer.url.origin() == message.url.origin();
+        if answer.status != StatusCode::UNAUTHORIZED || !is_home || !self.renew(secret.as_ref()).await {
+            return Ok(answer);
+        }
         // A request that was refused was not carried out, so that it may be sent again whatever it does.
-        self.tokens.forget(grant, &refused_token).await;
         let secret = self.secret(&client, cx).await?;
         self.sending.send(&client, message, secret, cx).await
+    }
+
+    /// Gives up the token `refused`; false if there is no other one to be had.
+    pub(super) async fn renew(&self, refused: Option<&Secret>) -> bool {
+        let (Some(Auth::OAuth2(grant)), Some((_, token))) = (&self.auth, refused) else { return false };
+        self.tokens.forget(grant, token).await;
+        true
     }
 
     /// The header that proves who sends a request.

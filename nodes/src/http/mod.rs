@@ -18,6 +18,7 @@ mod rest;
 mod send;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 pub use auth::{Auth, SecretRef};
 pub use client::HttpClient;
@@ -28,6 +29,7 @@ pub use rate::{RateLimitedApi, RateLimits, Strategy};
 pub use request::HttpRequest;
 pub use response::ResponseFormat;
 pub use rest::{PageKind, Pagination, RestClient};
+pub use websocket::{MessageFormat, OnFull, WebSocket};
 
 /// Adds the types of this family.
 ///
@@ -37,5 +39,6 @@ pub fn register(registry: &mut Registry) -> Result<()> {
     registry.register::<HttpRequest>()?;
     registry.register::<RestClient>()?;
     registry.register::<RateLimitedApi>()?;
-    registry.register::<GraphQl>()
+    registry.register::<GraphQl>()?;
+    registry.register::<WebSocket>()
 }

@@ -9,3 +9,6 @@ mod request;
 mod rest;
 mod rest_pages;
 pub(in crate::http) mod served;
+mod talking;
+mod websocket;
+mod websocket_stream;
