@@ -6,8 +6,8 @@ use kailash_core::{Error, Result, Services, node::Setup, validate::Issue};
 
 use super::{Auth, HttpClient, OAuthTokens, exchange::Exchange, send::Sending};
 
-/// Writes a config struct: the fields that say how requests are sent, then the node's own. A macro, because the name of a
-/// wrong field is lost in structs that serde flattens.
+/// Writes a config struct: the fields that say how requests are sent, then the node's own. A macro, because the name of
+/// a wrong field is lost in structs that serde flattens.
 macro_rules! request_config {
     ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {
         $(#[$meta])*
@@ -23,20 +23,20 @@ macro_rules! request_config {
             /// Whether redirects are followed, 10 at most.
             #[serde(default = "crate::http::config::yes")]
             follow_redirects: bool,
-            /// How the request proves who sends it: `{"bearer": SECRET}`, `{"basic": {"username": NAME, "password": SECRET}}`,
-            /// `{"api_key": {"header": NAME, "value": SECRET}}` or `{"oauth2": {"token_url": URL, "client_id": ID,
-            /// "client_secret": SECRET}}`, where a secret is `env:NAME` or `file:PATH`.
+            /// How the request proves who sends it: `{"bearer": SECRET}`, `{"basic": {"username": NAME, "password":
+            /// SECRET}}`, `{"api_key": {"header": NAME, "value": SECRET}}` or `{"oauth2": {"token_url": URL,
+            /// "client_id": ID, "client_secret": SECRET}}`, where a secret is `env:NAME` or `file:PATH`.
             #[serde(default)]
             auth: Option<crate::http::Auth>,
-            /// How often a request is tried again when there is no connection, and if repeating is harmless also after a time
-            /// limit and the statuses 429 and 5xx. A `Retry-After` of up to 60 seconds is honoured.
+            /// How often a request is tried again when there is no connection, and if repeating is harmless also after
+            /// a time limit and the statuses 429 and 5xx. A `Retry-After` of up to 60 seconds is honoured.
             #[serde(default)]
             retry_count: u32,
             /// Seconds before the second attempt; doubled for each further one.
             #[serde(default = "crate::http::config::retry_backoff_s", alias = "retry_backoff")]
             retry_backoff_s: f64,
-            /// Whether repeating the request is harmless whatever its method: the server recognises the `Idempotency-Key`, or the
-            /// request only reads.
+            /// Whether repeating the request is harmless whatever its method: the server recognises the
+            /// `Idempotency-Key`, or the request only reads.
             #[serde(default)]
             idempotent: bool,
             /// Certificates are always checked: only true is accepted.

@@ -43,6 +43,6 @@ impl Origins {
         }
         let message = format!("the way leads from {} to {origin}", self.home);
         Err(Error::new(ErrorKind::Denied, "http.origin", message)
-            .with_hint("name that origin in `allowed_origins` if it is to be trusted with the request"))
+            .with_hint("name that origin in `pagination.allowed_origins` if links may lead there"))
     }
 }

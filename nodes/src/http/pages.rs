@@ -88,8 +88,8 @@ impl Measure {
         Ok(())
     }
 
-    /// Takes a page in, cuts off what is too much, and says whether another one may be asked for. `more` says whether there
-    /// is one.
+    /// Takes a page in, cuts off what is too much, and says whether another one may be asked for. `more` says whether
+    /// there is one.
     pub(super) fn take(&mut self, items: &mut Vec<Value>, more: bool) -> bool {
         self.pages += 1;
         let left = usize::try_from(self.max_items - self.items).unwrap_or(usize::MAX);

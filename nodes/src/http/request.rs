@@ -22,8 +22,9 @@ pub(super) const JSON_DATA: usize = 5;
 request_config! {
     /// Sends an HTTP request and gives the answer.
     ///
-    /// Its method may come with a run, so it always counts as effectful: after a crash a request in doubt is repeated only if
-    /// `idempotent` is set. Methods that are not idempotent carry an `Idempotency-Key` that is the same for every attempt.
+    /// Its method may come with a run, so it always counts as effectful: after a crash a request in doubt is repeated
+    /// only if `idempotent` is set. Methods that are not idempotent carry an `Idempotency-Key` that is the same for
+    /// every attempt.
     pub struct HttpRequest {
         /// What the content of the answer becomes.
         #[serde(default)]

@@ -1,4 +1,5 @@
-//! Answers of a GraphQL service, which may hold errors under any status (GraphQL over HTTP; GraphQL, October 2021, 7.1).
+//! Answers of a GraphQL service, which may hold errors under any status (GraphQL over HTTP; GraphQL, October 2021,
+//! 7.1).
 
 use std::time::Duration;
 
@@ -29,8 +30,8 @@ impl Reply {
     /// Reads an answer.
     ///
     /// # Errors
-    /// Code `http.status` for a failure that is none of GraphQL; kind `Invalid`, code `graphql.answer`, for anything else that
-    /// is no answer of a GraphQL service.
+    /// Code `http.status` for a failure that is none of GraphQL; kind `Invalid`, code `graphql.answer`, for anything
+    /// else that is no answer of a GraphQL service.
     pub(super) fn read(answer: &Answer, cx: &Context) -> Result<Self> {
         let content = answer.content(ResponseFormat::Json);
         let is_success = answer.status.is_success();

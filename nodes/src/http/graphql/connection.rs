@@ -16,8 +16,8 @@ use crate::http::{
     parts::dot_path,
 };
 
-/// How a connection is read page by page: the query takes how many items it shall give and behind which one, and asks for
-/// `pageInfo { hasNextPage endCursor }`.
+/// How a connection is read page by page: the query takes how many items it shall give and behind which one, and asks
+/// for `pageInfo { hasNextPage endCursor }`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionPages {
@@ -38,7 +38,8 @@ pub struct ConnectionPages {
     /// The most items that are taken. More of them is no error, but `page_info.truncated` says so.
     #[serde(default = "max_items")]
     pub max_items: u64,
-    /// The most bytes that all pages may have together, decompressed, if they become one list; a stream has no such limit.
+    /// The most bytes that all pages may have together, decompressed, if they become one list; a stream has no such
+    /// limit.
     #[serde(default = "max_total_bytes")]
     pub max_total_bytes: u64,
 }

@@ -25,7 +25,8 @@ pub(super) struct Operation<'d> {
 /// The operations of a document.
 ///
 /// # Errors
-/// Kind `Invalid`, code `graphql.query`, for text without an operation or with brackets and texts that are never closed.
+/// Kind `Invalid`, code `graphql.query`, for text without an operation or with brackets and texts that are never
+/// closed.
 pub(super) fn operations(text: &str) -> Result<Vec<Operation<'_>>> {
     let mut tokens = Tokens(text);
     let mut found = Vec::new();

@@ -35,8 +35,9 @@ const HEADERS: usize = 3;
 request_config! {
     /// Asks a GraphQL service over HTTP.
     ///
-    /// If the config has a query that only reads, or pagination, the node is idempotent and refuses a mutation that a run
-    /// gives in its place; otherwise it is effectful. Mutations carry an `Idempotency-Key` that is the same for every attempt.
+    /// If the config has a query that only reads, or pagination, the node is idempotent and refuses a mutation that a
+    /// run gives in its place; otherwise it is effectful. Mutations carry an `Idempotency-Key` that is the same for
+    /// every attempt.
     pub struct GraphQl {
         /// The address of the service, http or https.
         endpoint: String,

@@ -25,8 +25,9 @@ const MOST: u32 = 100_000;
 request_config! {
     /// Sends an HTTP request under a rate limit.
     ///
-    /// Requests with the same `limit_key` and the same limit are counted together, whatever run or workflow of the host they
-    /// are part of; each attempt and each redirect counts. When a server answers 429, all requests with the key wait.
+    /// Requests with the same `limit_key` and the same limit are counted together, whatever run or workflow of the host
+    /// they are part of; each attempt and each redirect counts. When a server answers 429, all requests with the key
+    /// wait.
     pub struct RateLimitedApi {
         /// The most requests in a window; for `token_bucket` on average.
         #[serde(default = "max_requests")]
@@ -114,7 +115,7 @@ impl NodeType for RateLimitedApi {
     fn build(&self, cx: &BuildContext<'_>) -> Result<Body> {
         let mut exchange = self.how().exchange(cx.services)?;
         exchange.sending.gate = Some(Gate {
-            limits: cx.services.get::<RateLimits>().cloned().unwrap_or_default(),
+            limits: cx.services.require::<RateLimits>("RateLimits")?.clone(),
             limit: RateLimit {
                 strategy: self.strategy,
                 max_requests: self.max_requests,

@@ -1,9 +1,9 @@
 //! When the next request may go: a state machine over monotonic time.
 //!
 //! ```text
-//! token bucket     one moment: when the bucket is full again. A request moves it on by one interval, and may go while it is
-//!                  at most (burst - 1) intervals ahead (the virtual scheduling form of the generic cell rate algorithm,
-//!                  ITU-T I.371)
+//! token bucket     one moment: when the bucket is full again. A request moves it on by one interval, and may go
+//!                  while it is at most (burst - 1) intervals ahead (the virtual scheduling form of the generic cell
+//!                  rate algorithm, ITU-T I.371)
 //! sliding window   the moments of the last `max_requests` requests; the oldest one must be a window ago
 //! ```
 

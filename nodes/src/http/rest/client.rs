@@ -39,13 +39,14 @@ const DATA: usize = 5;
 request_config! {
     /// Speaks to a REST service.
     ///
-    /// No value that comes with a run leads out of the base address, and no redirect and no link out of its origin, unless
-    /// `pagination.allowed_origins` names it. As its method may come with a run, the node counts as effectful; with
-    /// `pagination` it only reads, by GET.
+    /// No value that comes with a run leads out of the base address, and no redirect and no link out of its origin,
+    /// unless `pagination.allowed_origins` names it. As its method may come with a run, the node counts as effectful;
+    /// with `pagination` it only reads, by GET.
     pub struct RestClient {
         /// The address that all resources are below, http or https.
         base_url: String,
-        /// Headers of every request, by name; those that come as input replace them. Not for secrets, which `auth` is for.
+        /// Headers of every request, by name; those that come as input replace them. Not for secrets, which `auth` is
+        /// for.
         #[serde(default)]
         default_headers: BTreeMap<String, String>,
         /// What the content of an answer becomes.
@@ -78,7 +79,8 @@ impl NodeType for RestClient {
                 Output::new(
                     "metadata",
                     Kind::Map,
-                    "Of the last answer: url, method, response_time_ms, headers, rate_limit (its headers about that); with pagination or over a stream also pages, items and truncated.",
+                    "Of the last answer: url, method, response_time_ms, headers, rate_limit (its headers about that); \
+                     with pagination or over a stream also pages, items and truncated.",
                 ),
             ])
             .effect(Effect::Effectful)

@@ -40,7 +40,8 @@ pub struct Pagination {
     /// The query parameter for the mark of a page; `cursor` if not given.
     #[serde(default)]
     pub cursor_param: Option<String>,
-    /// Where the mark of the next page stands in an answer, as a dot path. No mark, null or an empty one ends the pages.
+    /// Where the mark of the next page stands in an answer, as a dot path. No mark, null or an empty one ends the
+    /// pages.
     #[serde(default)]
     pub cursor_path: Option<String>,
     /// Where the address of the next page stands in an answer, as a dot path, in place of the header `Link`.
@@ -52,17 +53,23 @@ pub struct Pagination {
     /// How many items a page is asked to have; the service decides if not given.
     #[serde(default)]
     pub page_size: Option<u32>,
+    /// Whether a numbered page with fewer items than `page_size` is the last one, so that none behind it is asked for:
+    /// right for services that give as many as they are asked for. Otherwise the pages end with an empty page, a
+    /// missing one, or one with fewer items than another.
+    #[serde(default)]
+    pub short_page_ends: bool,
     /// The most pages that are asked for. More of them is no error, but `metadata.truncated` says so.
     #[serde(default = "max_pages")]
     pub max_pages: u32,
     /// The most items that are taken. More of them is no error, but `metadata.truncated` says so.
     #[serde(default = "max_items")]
     pub max_items: u64,
-    /// The most bytes that all pages may have together, decompressed, if they become one list; a stream has no such limit.
+    /// The most bytes that all pages may have together, decompressed, if they become one list; a stream has no such
+    /// limit.
     #[serde(default = "max_total_bytes")]
     pub max_total_bytes: u64,
-    /// Origins beside that of the base address to which links and redirects may lead, as `https://host`. What proves who
-    /// sends a request is not sent there.
+    /// Origins beside that of the base address to which links and redirects may lead, as `https://host`. What proves
+    /// who sends a request is not sent there.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
 }
@@ -102,6 +109,11 @@ impl Pagination {
         }
         if self.kind == PageKind::Cursor && self.cursor_path.is_none() {
             wrong("cursor_path", "pages by cursor need cursor_path".to_owned());
+        }
+        if self.short_page_ends
+            && (self.page_size.is_none() || !matches!(self.kind, PageKind::Page | PageKind::Offset))
+        {
+            wrong("short_page_ends", "short_page_ends needs numbered pages and page_size".to_owned());
         }
         let counts = [
             ("page_size", self.page_size == Some(0)),

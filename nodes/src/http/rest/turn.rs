@@ -114,8 +114,10 @@ impl Turner {
                 .with_hint("does the service know the parameter that says which page is meant?"));
         }
         self.last = answer.body.clone();
-        // A service may give fewer items than it was asked for on every page: only a page with fewer than another is the last.
-        let was_fuller = count < self.fullest;
+        // A service may give fewer items than it was asked for on every page: only a page with fewer than another is
+        // the last.
+        let full = self.how.page_size.filter(|_| self.how.short_page_ends).map_or(0, |size| size as usize);
+        let was_fuller = count < self.fullest.max(full);
         self.fullest = self.fullest.max(count);
         self.position += if self.how.kind == PageKind::Page { 1 } else { count as u64 };
         Ok((count > 0 && !was_fuller).then(|| self.numbered()))

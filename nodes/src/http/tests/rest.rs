@@ -122,7 +122,7 @@ fn with_pages_it_only_reads_and_otherwise_may_do_anything() {
     assert_eq!(effect(value!({"base_url": "http://a", "pagination": {"type": "link"}})), Effect::Idempotent);
     let issues = configure(value!({
         "base_url": "ftp://a", "method": "POST", "timeout": (-1), "default_headers": {"Host": "x"},
-        "pagination": {"type": "cursor", "page_param": "p", "max_pages": 0, "page_size": 0},
+        "pagination": {"type": "cursor", "page_param": "p", "max_pages": 0, "page_size": 0, "short_page_ends": true},
     }))
     .unwrap_err();
     let places: Vec<&str> = issues.iter().map(|issue| issue.place.as_deref().unwrap()).collect();
@@ -135,6 +135,7 @@ fn with_pages_it_only_reads_and_otherwise_may_do_anything() {
             "config.method",
             "config.pagination.page_param",
             "config.pagination.cursor_path",
+            "config.pagination.short_page_ends",
             "config.pagination.page_size",
             "config.pagination.max_pages",
         ]

@@ -108,6 +108,17 @@ async fn numbered_pages_are_read_to_the_last() {
 }
 
 #[tokio::test]
+async fn a_short_page_is_the_last_one_where_that_is_said() {
+    let server = serving(Numbers { count: 5, most: 10 }).await;
+    for (size, pages) in [(10, 1), (3, 2), (5, 2)] {
+        let how = value!({"type": "page", "page_size": (size), "short_page_ends": true, "items_path": "result.rows"});
+        let (items, metadata) =
+            both(value!({"base_url": (server.uri()), "pagination": (how)})).await.unwrap();
+        assert_eq!((items.len(), metadata.get("pages")), (5, Some(&value!(pages))), "{size}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_behind_the_last_one_may_be_missing() {
     let server = MockServer::start().await;
     Mock::given(query_param("p", "0"))

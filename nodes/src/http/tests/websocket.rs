@@ -269,6 +269,24 @@ async fn a_server_that_breaks_the_protocol_or_the_connection_is_an_error() {
 }
 
 #[tokio::test]
+async fn messages_that_the_server_did_not_want_are_not_counted_as_sent() {
+    let (url, _) = talking(|mut socket: Served| async move {
+        let frame = CloseFrame { code: CloseCode::Policy, reason: "no".into() };
+        socket.close(Some(frame)).await.unwrap();
+    })
+    .await;
+    let large = "x".repeat(32 << 20);
+    for max_messages in [0, 1] {
+        let config = value!({"max_messages": (max_messages)});
+        let error =
+            run(config, value!({"url": (url.as_str()), "message": (large.as_str())})).await.unwrap_err();
+        // Whether the closing or the broken connection is seen first is up to the machine.
+        assert!(["websocket.closed", "websocket.io"].contains(&error.code()), "{error:?}");
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Never));
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_is_given_up_closes_its_connection() {
     let (sender, mut events) = mpsc::unbounded_channel();
     let (url, _) = talking(move |mut socket: Served| {

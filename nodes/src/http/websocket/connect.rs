@@ -1,4 +1,5 @@
-//! The opening handshake (RFC 6455, 4), by the host's HTTP client, so that trust, proxies and secrets are those of requests.
+//! The opening handshake (RFC 6455, 4), by the host's HTTP client, so that trust, proxies and secrets are those of
+//! requests.
 
 use std::time::Duration;
 

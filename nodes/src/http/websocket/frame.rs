@@ -7,6 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError};
 
+/// The code of a connection that the server closed.
+pub(super) const CLOSED: &str = "websocket.closed";
+
 /// What a message that arrives becomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -74,4 +77,16 @@ fn broken(error: &tungstenite::Error, has_sent: bool) -> Error {
     let retry = if has_sent { Retry::Never } else { Retry::After(Duration::ZERO) };
     let message = format!("the connection broke off: {error}");
     Error::new(ErrorKind::Unavailable, "websocket.io", message).with_retry(retry)
+}
+
+/// The server closed the connection before it had all messages.
+pub(super) fn closed_early(code: u16) -> Error {
+    let message = format!("the server closed the connection with code {code} before everything was sent");
+    Error::new(ErrorKind::Unavailable, CLOSED, message).with_retry(Retry::Never)
+}
+
+/// The server closed the connection in a way that another one may mend.
+pub(super) fn closed(code: u16) -> Error {
+    let message = format!("the server closed the connection with code {code}");
+    Error::new(ErrorKind::Unavailable, CLOSED, message)
 }

@@ -36,8 +36,8 @@ pub struct WebSocket {
     /// Seconds in which a connection must be made; without `duration_s` and a stream also for the whole exchange.
     #[serde(default = "crate::http::config::timeout_s", alias = "timeout")]
     timeout_s: f64,
-    /// How the handshake proves who connects: `{"bearer": SECRET}`, `{"basic": {"username": NAME, "password": SECRET}}`,
-    /// `{"api_key": {"header": NAME, "value": SECRET}}` or `{"oauth2": {"token_url": URL, "client_id": ID,
+    /// How the handshake proves who connects: `{"bearer": SECRET}`, `{"basic": {"username": NAME, "password":
+    /// SECRET}}`, `{"api_key": {"header": NAME, "value": SECRET}}` or `{"oauth2": {"token_url": URL, "client_id": ID,
     /// "client_secret": SECRET}}`, where a secret is `env:NAME` or `file:PATH`.
     #[serde(default)]
     auth: Option<Auth>,
@@ -50,8 +50,8 @@ pub struct WebSocket {
     /// The most messages to receive, 0 to send only; 1 if not given, and any number over a stream connection.
     #[serde(default)]
     max_messages: Option<u64>,
-    /// Seconds after connecting until the node takes what it has and closes; without it, fewer messages than `max_messages`
-    /// within `timeout_s` are an error, and a stream goes on until the server or `max_messages` ends it.
+    /// Seconds after connecting until the node takes what it has and closes; without it, fewer messages than
+    /// `max_messages` within `timeout_s` are an error, and a stream goes on until the server or `max_messages` ends it.
     #[serde(default)]
     duration_s: Option<f64>,
     /// The most bytes a message may have.
@@ -60,12 +60,12 @@ pub struct WebSocket {
     /// The most bytes that all messages of an exchange may have together, and those that wait in a stream.
     #[serde(default = "max_total_bytes")]
     max_total_bytes: usize,
-    /// Seconds without a sign of the server until it is asked for one by a ping; without an answer for as long again the
-    /// connection counts as lost. 0 for never.
+    /// Seconds without a sign of the server until it is asked for one by a ping; without an answer for as long again
+    /// the connection counts as lost. 0 for never.
     #[serde(default = "heartbeat_s")]
     heartbeat_s: f64,
-    /// When a stream connects again after a connection that could not be made, was lost, or was closed because the server
-    /// goes away, fails or restarts. It sends its messages again then. Without it such an end is the stream's.
+    /// When a stream connects again after a connection that could not be made, was lost, or was closed because the
+    /// server goes away, fails or restarts. It sends its messages again then. Without it such an end is the stream's.
     #[serde(default)]
     reconnect: Option<RetryPolicy>,
     /// The most messages that wait in a stream.

@@ -16,7 +16,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use kailash_core::{
-    Error, ErrorKind, Result, Retry, Value,
+    Error, Result, Retry, Value,
     node::{Context, Emit, Outputs, Pressure, Progress, Source},
 };
 use schemars::JsonSchema;
@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     connect::Given,
+    frame,
     node::Peer,
     session::{Event, Session},
 };
@@ -128,7 +129,7 @@ impl Listening {
     async fn again(&mut self, error: Error, cx: &Context) -> Result<()> {
         self.failures = self.failures.saturating_add(1);
         // That messages were sent does not matter here: they are what every connection begins with.
-        let passes = matches!(error.code(), "websocket.io" | "websocket.silent" | "websocket.closed");
+        let passes = matches!(error.code(), "websocket.io" | "websocket.silent" | frame::CLOSED);
         let error = if passes { error.with_retry(Retry::After(Duration::ZERO)) } else { error };
         let policy = self.peer.reconnect.as_ref();
         let delay =
@@ -178,12 +179,14 @@ impl Listening {
         if let Some(session) = session {
             session.closed().await;
         }
-        if self.peer.reconnect.is_none() || !is_passing(code) {
-            self.is_over = true;
-            return Ok(());
+        match (&self.peer.reconnect, self.all_sent) {
+            (Some(_), _) if is_passing(code) => self.again(frame::closed(code), cx).await,
+            (_, true) => {
+                self.is_over = true;
+                Ok(())
+            }
+            (_, false) => Err(frame::closed_early(code).at(self.given.place())),
         }
-        let message = format!("the server closed the connection with code {code}");
-        self.again(Error::new(ErrorKind::Unavailable, "websocket.closed", message), cx).await
     }
 
     /// Waits for messages, and takes those that are there already.
@@ -274,8 +277,8 @@ impl Source for Listening {
     }
 }
 
-/// Whether a connection that is closed with `code` is worth another one (RFC 6455, 7.4.1, and its registry): the server goes
-/// away, fails, restarts, or asks to come again.
+/// Whether a connection that is closed with `code` is worth another one (RFC 6455, 7.4.1, and its registry): the server
+/// goes away, fails, restarts, or asks to come again.
 fn is_passing(code: u16) -> bool {
     matches!(code, 1001 | 1006 | 1011 | 1012 | 1013)
 }

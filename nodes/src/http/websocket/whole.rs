@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     connect::Given,
+    frame,
     node::Peer,
     session::{Event, Session},
 };
@@ -54,6 +55,9 @@ async fn exchange(peer: &Peer, mut given: Given, cx: &Context) -> Result<Outputs
                 Event::Sent => all_sent = true,
                 Event::Closed(code) => {
                     session.closed().await;
+                    if !all_sent {
+                        return Err(frame::closed_early(code));
+                    }
                     break Some(code);
                 }
             },
