@@ -65,22 +65,49 @@ impl NodeType for RestClient {
     fn spec() -> Spec {
         Spec::new("RESTClient", "http", "Speaks to a REST service, also page by page.")
             .inputs([
-                Input::with_default("resource", Kind::Text, "", "The path below the base address, with `{name}` for path parameters."),
-                Input::with_default("method", Kind::Text, "GET", "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"),
+                Input::with_default(
+                    "resource",
+                    Kind::Text,
+                    "",
+                    "The path below the base address, with `{name}` for path parameters.",
+                ),
+                Input::with_default(
+                    "method",
+                    Kind::Text,
+                    "GET",
+                    "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS",
+                ),
                 Input::optional("path_params", Kind::Map, "The values of `{name}` in the resource, by name."),
-                Input::optional("query_params", Kind::Map, "Query parameters by name; a list repeats the parameter."),
-                Input::optional("headers", Kind::Map, "Headers by name; not for secrets, which `auth` is for."),
-                Input::optional("data", Kind::Any, "The content: text, bytes, or a map, list or other value sent as JSON."),
+                Input::optional(
+                    "query_params",
+                    Kind::Map,
+                    "Query parameters by name; a list repeats the parameter.",
+                ),
+                Input::optional(
+                    "headers",
+                    Kind::Map,
+                    "Headers by name; not for secrets, which `auth` is for.",
+                ),
+                Input::optional(
+                    "data",
+                    Kind::Any,
+                    "The content: text, bytes, or a map, list or other value sent as JSON.",
+                ),
             ])
             .outputs([
-                Output::new("data", Kind::Any, "The content of the answer; with pagination, the items of all pages.").streaming(),
+                Output::new(
+                    "data",
+                    Kind::Any,
+                    "The content of the answer; with pagination, the items of all pages.",
+                )
+                .streaming(),
                 Output::new("status_code", Kind::Int, "The status of the last answer."),
                 Output::new("success", Kind::Bool, "Whether that is 2xx."),
                 Output::new(
                     "metadata",
                     Kind::Map,
-                    "Of the last answer: url, method, response_time_ms, headers, rate_limit (its headers about that); \
-                     with pagination or over a stream also pages, items and truncated.",
+                    "Of the last answer: url, method, response_time_ms, headers, rate_limit (headers \
+                     about that); with pagination or over a stream also pages, items and truncated.",
                 ),
             ])
             .effect(Effect::Effectful)

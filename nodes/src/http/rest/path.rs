@@ -194,7 +194,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_resource_and_no_value_leave_the_base(resource in "[a./?#%2e\\\\:@{}\\PC]{0,12}", value in "\\PC{0,8}") {
+        fn no_resource_and_no_value_leave_the_base(
+            resource in "[a./?#%2e\\\\:@{}\\PC]{0,12}",
+            value in "\\PC{0,8}",
+        ) {
             let values = value!({"a": (value.as_str())}).into_map().unwrap();
             let root = base("https://api.test/v1").unwrap();
             if let Ok(url) = join(&root, &resource, &values) {
