@@ -6,9 +6,12 @@ pub mod data;
 pub mod http;
 pub mod logic;
 mod promised;
+mod secret;
 pub mod text;
+pub mod wait;
 
 pub use data::AtomicFile;
+pub use secret::SecretRef;
 
 use std::path::PathBuf;
 
@@ -23,6 +26,7 @@ pub fn register_all(registry: &mut Registry) -> Result<()> {
     logic::register(registry)?;
     text::register(registry)?;
     code::register(registry)?;
+    wait::register(registry)?;
     #[cfg(feature = "http")]
     http::register(registry)?;
     promised::announce(registry);

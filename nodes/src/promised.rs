@@ -20,7 +20,7 @@ const PROMISED: [(&str, &[&str]); 7] = [
     ("data", &["SQLDatabase", "Cache", "BatchProcessor", "FileDiscovery"]),
     ("stream", &["KafkaConsumer", "StreamPublisher"]),
     ("llm", &["LLMAgent", "Embedding"]),
-    ("operations", &["HealthCheck", "MetricsCollector", "SignalWait", "SagaCoordinator", "AuditLog"]),
+    ("operations", &["HealthCheck", "MetricsCollector", "SagaCoordinator", "AuditLog"]),
 ];
 
 /// Names every promised type with the family it belongs to.

@@ -33,7 +33,8 @@ impl Identity {
             let message = "a host's id has 1 to 64 letters, digits, `-`, `_` and `.`";
             return Err(Error::invalid("host.id", message).at("identity.id"));
         }
-        let cluster_token = section.cluster_token.as_ref().map(|secret| secret.read()).transpose()?;
+        let cluster_token =
+            section.cluster_token.as_ref().map(|secret| secret.read_blocking("config.secret")).transpose()?;
         Ok(Self { id, cluster_token })
     }
 }

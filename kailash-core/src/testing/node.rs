@@ -10,7 +10,7 @@ use crate::{
     exec::{Clock, SystemClock},
     node::{
         Body, BuildContext, Context, Emit, Inputs, NodeType, Outcome, Outputs, Ports, Progress, RunScope,
-        Streaming, UnitKey, Whole,
+        Streaming, UnitKey, Whole, Woken,
     },
 };
 
@@ -72,16 +72,26 @@ impl NodeTest {
     /// # Errors
     /// What the body fails with; a missing required input.
     pub async fn run(&self, given: Value) -> Result<Map> {
-        let inputs = self.inputs(given)?;
-        let cx = self.context.clone();
-        let outcome = match &self.body.whole {
-            Some(Whole::Inline(body) | Whole::Compute(body)) => body.run(inputs, &cx)?,
-            Some(Whole::Future(body)) => body.run(inputs, cx).await?,
-            _ => return Err(Error::internal("this node has no whole form to run")),
-        };
-        match outcome {
+        match self.outcome(given, None).await? {
             Outcome::Done(outputs) => Ok(self.named(outputs)),
             Outcome::Suspend(wake) => Err(Error::internal(format!("suspended: {wake:?}"))),
+        }
+    }
+
+    /// Runs the whole form with `given` input values, as after `woken` if it was suspended before.
+    ///
+    /// # Errors
+    /// What the body fails with; a missing required input.
+    pub async fn outcome(&self, given: Value, woken: Option<Woken>) -> Result<Outcome> {
+        let mut inputs = self.inputs(given)?;
+        if let Some(woken) = woken {
+            inputs.set_woken(woken);
+        }
+        let cx = self.context.clone();
+        match &self.body.whole {
+            Some(Whole::Inline(body) | Whole::Compute(body)) => body.run(inputs, &cx),
+            Some(Whole::Future(body)) => body.run(inputs, cx).await,
+            _ => Err(Error::internal("this node has no whole form to run")),
         }
     }
 

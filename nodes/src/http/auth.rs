@@ -1,60 +1,13 @@
 //! How a request proves who sends it. Documents carry references to secrets, never secrets.
 
-use std::path::PathBuf;
-
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use kailash_core::{Error, Result, node::Context};
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::{ClientCredentials, exchange::Secret};
-
-/// Where a secret is found at each run: `env:NAME`, a variable of the environment, or `file:PATH`, a file without the
-/// white space around its text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, JsonSchema)]
-#[schemars(with = "String")]
-pub enum SecretRef {
-    /// A variable of the environment.
-    Env(String),
-    /// A file.
-    File(PathBuf),
-}
-
-impl<'de> Deserialize<'de> for SecretRef {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.split_once(':') {
-            Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.into())),
-            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            // What stands here may be a secret, so it is not shown.
-            _ => Err(serde::de::Error::custom(
-                "a secret is given as `env:NAME` or `file:PATH`, never by itself",
-            )),
-        }
-    }
-}
-
-impl SecretRef {
-    pub(super) async fn read(&self, cx: &Context) -> Result<String> {
-        let secret = match self {
-            Self::Env(name) => std::env::var(name).map_err(|_| {
-                Error::missing("http.secret", format!("there is no environment variable `{name}`"))
-                    .with_hint("set it where Kailash is started")
-            })?,
-            Self::File(path) => {
-                let path = path.clone();
-                cx.blocking(move || std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error)))
-                    .await?
-            }
-        };
-        let secret = secret.trim();
-        if secret.is_empty() {
-            return Err(Error::missing("http.secret", format!("the secret at {self:?} is empty")));
-        }
-        Ok(secret.to_owned())
-    }
-}
+pub use crate::SecretRef;
 
 /// How a request proves who sends it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -99,12 +52,14 @@ impl Auth {
     /// The header to send, marked as sensitive; none for tokens, which are the host's.
     pub(super) async fn header(&self, cx: &Context) -> Result<Option<Secret>> {
         let (name, text) = match self {
-            Self::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.read(cx).await?)),
+            Self::Bearer(token) => {
+                (AUTHORIZATION, format!("Bearer {}", token.read("http.secret", cx).await?))
+            }
             Self::Basic { username, password } => {
-                let pair = format!("{username}:{}", password.read(cx).await?);
+                let pair = format!("{username}:{}", password.read("http.secret", cx).await?);
                 (AUTHORIZATION, format!("Basic {}", BASE64.encode(pair)))
             }
-            Self::ApiKey { header, value } => (name(header)?, value.read(cx).await?),
+            Self::ApiKey { header, value } => (name(header)?, value.read("http.secret", cx).await?),
             Self::OAuth2(_) => return Ok(None),
         };
         Ok(Some((name, sensitive(text)?)))

@@ -131,7 +131,7 @@ impl ClientCredentials {
 
 async fn fetch(grant: &ClientCredentials, client: &Client, sending: &Sending, cx: &Context) -> Result<Token> {
     let place = url(&grant.token_url)?;
-    let secret = grant.client_secret.read(cx).await?;
+    let secret = grant.client_secret.read("http.secret", cx).await?;
     let mut form = vec![("grant_type", "client_credentials")];
     form.extend(grant.scope.as_deref().map(|scope| ("scope", scope)));
     form.extend(grant.audience.as_deref().map(|audience| ("audience", audience)));

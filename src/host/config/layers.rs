@@ -138,7 +138,7 @@ fn line_and_column(text: &str, at: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::config::Secret;
+    use kailash_nodes::SecretRef;
 
     #[test]
     fn later_layers_go_before_earlier_ones_and_leave_the_rest() {
@@ -171,7 +171,7 @@ mod tests {
         let error = Layers::new().text("[identity]\ncluster_token = \"hunter2\"").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         let config = Layers::new().settings(["identity.cluster_token=env:TOKEN"]).unwrap().config().unwrap();
-        assert_eq!(config.identity.cluster_token, Some(Secret::Env("TOKEN".into())));
+        assert_eq!(config.identity.cluster_token, Some(SecretRef::Env("TOKEN".into())));
     }
 
     #[test]

@@ -7,11 +7,9 @@
 //! ```
 
 mod layers;
-mod secret;
 mod sections;
 
 pub use layers::Layers;
-pub use secret::Secret;
 pub use sections::{
     Config, HostSection, HttpSection, IdentitySection, JournalSection, RunsSection, RuntimeName,
     WorkflowsSection,

@@ -6,9 +6,8 @@ use kailash_core::{
     Error, Result,
     validate::{Issue, Issues},
 };
+use kailash_nodes::SecretRef;
 use serde::{Deserialize, Serialize};
-
-use super::Secret;
 
 /// Everything that a host is told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -132,7 +131,7 @@ pub struct IdentitySection {
     /// The host's id; one is made and kept in the data folder if it is not given.
     pub id: Option<String>,
     /// The secret that the hosts of a cluster share.
-    pub cluster_token: Option<Secret>,
+    pub cluster_token: Option<SecretRef>,
 }
 
 impl Default for HostSection {
