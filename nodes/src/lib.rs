@@ -5,8 +5,15 @@ pub mod data;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod logic;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+pub mod ops;
 mod promised;
 mod secret;
+#[cfg(feature = "sql")]
+pub mod sql;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod wait;
 
@@ -27,8 +34,13 @@ pub fn register_all(registry: &mut Registry) -> Result<()> {
     text::register(registry)?;
     code::register(registry)?;
     wait::register(registry)?;
+    ops::register(registry)?;
     #[cfg(feature = "http")]
     http::register(registry)?;
+    #[cfg(feature = "mqtt")]
+    mqtt::register(registry)?;
+    #[cfg(feature = "sql")]
+    sql::register(registry)?;
     promised::announce(registry);
     Ok(())
 }
@@ -51,12 +63,19 @@ pub fn default_services_in(folder: PathBuf) -> Result<Services> {
 }
 
 fn shared_services() -> Result<ServicesBuilder> {
-    let services =
-        Services::builder().with(code::python::PythonPool::new(code::python::PythonSettings::default()))?;
+    let services = Services::builder()
+        .with(code::python::PythonPool::new(code::python::PythonSettings::default()))?
+        .with(ops::AuditLogs::default())?
+        .with(ops::Cache::default())?
+        .with(ops::NodeMetrics::default())?;
     #[cfg(feature = "http")]
     let services = services
         .with(http::HttpClient::default())?
         .with(http::OAuthTokens::default())?
         .with(http::RateLimits::default())?;
+    #[cfg(feature = "mqtt")]
+    let services = services.with(mqtt::MqttClients::default())?;
+    #[cfg(feature = "sql")]
+    let services = services.with(sql::SqlPools::default())?;
     Ok(services)
 }

@@ -2,7 +2,7 @@
 
 use kailash_core::Registry;
 
-const PROMISED: [(&str, &[&str]); 7] = [
+const PROMISED: [(&str, &[&str]); 6] = [
     ("coordination", &["EdgeCoordination", "EdgeStateMachine", "EdgeData", "EdgeAffinity"]),
     ("edge", &["EdgeWarming", "EdgeMonitoring", "EdgeMigration"]),
     (
@@ -17,10 +17,9 @@ const PROMISED: [(&str, &[&str]); 7] = [
             "Platform",
         ],
     ),
-    ("data", &["SQLDatabase", "Cache", "BatchProcessor", "FileDiscovery"]),
     ("stream", &["KafkaConsumer", "StreamPublisher"]),
     ("llm", &["LLMAgent", "Embedding"]),
-    ("operations", &["HealthCheck", "MetricsCollector", "SagaCoordinator", "AuditLog"]),
+    ("operations", &["SagaCoordinator"]),
 ];
 
 /// Names every promised type with the family it belongs to.

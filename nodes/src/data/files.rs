@@ -21,7 +21,7 @@ pub struct WorkDir(pub PathBuf);
 
 impl WorkDir {
     /// The host's working directory for nodes.
-    pub(super) fn of(cx: &BuildContext<'_>) -> Self {
+    pub(crate) fn of(cx: &BuildContext<'_>) -> Self {
         cx.services.get::<Self>().cloned().unwrap_or_default()
     }
 

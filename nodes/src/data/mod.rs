@@ -33,6 +33,7 @@ pub fn register(registry: &mut Registry) -> Result<()> {
     registry.register::<text::FileReader>()?;
     registry.register::<text::FileWriter>()?;
     registry.register::<directory::DirectoryReader>()?;
+    registry.register::<directory::FileDiscovery>()?;
     registry.register::<list::Filter>()?;
     registry.register::<list::MapItems>()?;
     registry.register::<list::Sort>()?;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{ClientCredentials, exchange::Secret};
-pub use crate::SecretRef;
+pub(super) use crate::SecretRef;
 
 /// How a request proves who sends it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -11,6 +11,7 @@ mod oauth;
 mod origin;
 mod pages;
 mod parts;
+mod probe;
 mod rate;
 mod request;
 mod response;
@@ -20,16 +21,19 @@ mod send;
 mod tests;
 mod websocket;
 
-pub use auth::{Auth, SecretRef};
+pub use auth::Auth;
 pub use client::HttpClient;
 pub use graphql::{ConnectionPages, GraphQl};
 use kailash_core::{Registry, Result};
 pub use oauth::{ClientCredentials, CredentialsIn, OAuthTokens};
+pub(crate) use probe::probe;
 pub use rate::{RateLimitedApi, RateLimits, Strategy};
 pub use request::HttpRequest;
 pub use response::ResponseFormat;
 pub use rest::{PageKind, Pagination, RestClient};
 pub use websocket::{MessageFormat, OnFull, WebSocket};
+
+pub use crate::secret::SecretRef;
 
 /// Adds the types of this family.
 ///

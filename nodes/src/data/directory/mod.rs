@@ -1,6 +1,9 @@
-//! Directories listed.
+//! Directories listed and searched.
 
+mod content;
+mod discovery;
 mod reader;
 mod scan;
 
+pub(super) use discovery::FileDiscovery;
 pub(super) use reader::DirectoryReader;

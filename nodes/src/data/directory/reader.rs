@@ -78,18 +78,18 @@ impl NodeType for DirectoryReader {
             let dir = dir.clone();
             async move {
                 let given = inputs.value(DIRECTORY_PATH)?;
+                let recursive = inputs.bool(RECURSIVE)?.unwrap_or(false);
                 let mut patterns = patterns(&mut inputs, FILE_PATTERNS)?;
                 let pattern = inputs.get(PATTERN).and_then(Value::as_str);
                 patterns.extend(pattern.map(str::to_owned));
                 let query = Query {
                     directory: dir.checked(given.as_str().unwrap_or_default())?,
-                    recursive: inputs.bool(RECURSIVE)?.unwrap_or(false),
+                    depth: if recursive { usize::MAX } else { 1 },
                     include_hidden: inputs.bool(INCLUDE_HIDDEN)?.unwrap_or(false),
                     patterns,
                     exclude: self::patterns(&mut inputs, EXCLUDE_PATTERNS)?,
                     max_files,
                 };
-                let recursive = query.recursive;
                 let check = cx.clone();
                 let found = cx.blocking(move || query.scan(&check)).await?;
                 Ok(Outcome::Done(outputs(&found, given, recursive)))
@@ -98,7 +98,7 @@ impl NodeType for DirectoryReader {
     }
 }
 
-fn patterns(inputs: &mut Inputs, index: usize) -> Result<Vec<String>> {
+pub(super) fn patterns(inputs: &mut Inputs, index: usize) -> Result<Vec<String>> {
     let patterns = inputs.list(index)?.into_iter().map(|pattern| match pattern {
         Value::Str(text) => Ok(text.as_str().to_owned()),
         other => {

@@ -1,0 +1,7 @@
+//! Whether what a workflow leans on is well.
+
+mod node;
+mod probe;
+mod target;
+
+pub use node::HealthCheck;
