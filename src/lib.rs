@@ -10,8 +10,8 @@ pub use kailash_core::{
 };
 pub use kailash_runtime::{
     End, Events, Fate, Happened, Hook, Journal, Keep, LocalRuntime, NodeError, NodeStatus, Past, Permit,
-    Plan, Results, RunControl, RunError, RunHandle, Runtime, Salvaged, Settings, Start, Summary, Unfinished,
-    Wait, by_name,
+    Plan, Prepared, Results, RunControl, RunError, RunHandle, Runtime, Salvaged, Settings, Start, Summary,
+    Unfinished, Wait, by_name,
 };
 
 #[cfg(feature = "parallel")]

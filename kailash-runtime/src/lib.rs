@@ -16,8 +16,8 @@ pub mod testing;
 pub use journal::{End, Fate, Happened, Journal, Past, Salvaged, Summary, Wait};
 pub use plan::Plan;
 pub use run::{
-    Events, Hook, Keep, NodeError, NodeStatus, Outcome, Permit, Results, RunControl, RunError, RunHandle,
-    Settings, Start, Unfinished,
+    Events, Hook, Keep, NodeError, NodeStatus, Outcome, Permit, Prepared, Results, RunControl, RunError,
+    RunHandle, Settings, Start, Unfinished,
 };
 #[cfg(feature = "parallel")]
 pub use runtime::ParallelRuntime;

@@ -8,8 +8,8 @@ use crate::{
     journal::{Past, recall},
     plan::Plan,
     run::{
-        Compute, Engine, Outcome, Results, RunError, RunHandle, Settings, Start, execute, execute_blocking,
-        resume, start,
+        Compute, Engine, Outcome, Prepared, Results, RunError, RunHandle, Settings, Start, begin, execute,
+        execute_blocking, resume,
     },
 };
 
@@ -36,7 +36,15 @@ pub trait Runtime: Send + Sync {
     ///
     /// # Errors
     /// What keeps the run from beginning.
-    fn start_with(&self, workflow: &Workflow, params: Params, start: Start) -> Result<RunHandle, RunError>;
+    fn start_with(&self, workflow: &Workflow, params: Params, start: Start) -> Result<RunHandle, RunError> {
+        Ok(self.prepare(workflow, params, start)?.start())
+    }
+
+    /// Makes a run ready to be driven by whoever awaits it.
+    ///
+    /// # Errors
+    /// What keeps the run from beginning.
+    fn prepare(&self, workflow: &Workflow, params: Params, start: Start) -> Result<Prepared, RunError>;
 
     /// Goes on with a run that its journal knows, as a task of the tokio executor around. `workflow` is made of the
     /// document in the journal. What was answered is not run again; what was not is, with the same idempotency keys.
@@ -51,7 +59,15 @@ pub trait Runtime: Send + Sync {
     ///
     /// # Errors
     /// As [`Runtime::resume`].
-    fn resume_with(&self, workflow: &Workflow, past: Past, start: Start) -> Result<RunHandle, RunError>;
+    fn resume_with(&self, workflow: &Workflow, past: Past, start: Start) -> Result<RunHandle, RunError> {
+        Ok(self.prepare_resumed(workflow, past, start)?.start())
+    }
+
+    /// Makes a run that its journal knows ready to go on, driven by whoever awaits it.
+    ///
+    /// # Errors
+    /// As [`Runtime::resume`].
+    fn prepare_resumed(&self, workflow: &Workflow, past: Past, start: Start) -> Result<Prepared, RunError>;
 
     /// What a run gave as far as its journal knows. Runs nothing.
     ///
@@ -97,7 +113,7 @@ macro_rules! runtime {
             /// # Errors
             /// What keeps the run from beginning.
             pub fn start(&self, workflow: &Workflow, params: Params) -> Result<RunHandle, RunError> {
-                start(&self.0, workflow, &params, Start::listened())
+                Ok(begin(&self.0, workflow, &params, Start::listened())?.start())
             }
 
             /// The plan of `workflow` with this runtime's services, made once while it is in use.
@@ -124,22 +140,22 @@ macro_rules! runtime {
                 execute_blocking(&self.0, workflow, params, $executor)
             }
 
-            fn start_with(
+            fn prepare(
                 &self,
                 workflow: &Workflow,
                 params: Params,
-                how: Start,
-            ) -> Result<RunHandle, RunError> {
-                start(&self.0, workflow, &params, how)
+                start: Start,
+            ) -> Result<Prepared, RunError> {
+                begin(&self.0, workflow, &params, start)
             }
 
-            fn resume_with(
+            fn prepare_resumed(
                 &self,
                 workflow: &Workflow,
                 past: Past,
-                how: Start,
-            ) -> Result<RunHandle, RunError> {
-                resume(&self.0, workflow, past, how)
+                start: Start,
+            ) -> Result<Prepared, RunError> {
+                resume(&self.0, workflow, past, start)
             }
 
             fn recall(&self, workflow: &Workflow, past: Past) -> Result<Results, RunError> {

@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::runs::{Ended, Runs};
+use super::runs::{Ended, WeakRuns};
 
 /// The bounds of durations, in seconds.
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0, 300.0];
@@ -129,7 +129,7 @@ impl Metrics {
     }
 
     /// Adds what is looked up when it is asked for.
-    pub(super) fn watch(&self, runs: Runs) {
+    pub(super) fn watch(&self, runs: WeakRuns) {
         lock(&self.0.registry).register_collector(Box::new(Standing(runs)));
     }
 
@@ -145,7 +145,7 @@ impl Metrics {
 }
 
 /// How many runs stand how.
-struct Standing(Runs);
+struct Standing(WeakRuns);
 
 impl std::fmt::Debug for Standing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -155,12 +155,13 @@ impl std::fmt::Debug for Standing {
 
 impl Collector for Standing {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let Some(runs) = self.0.upgrade() else { return Ok(()) };
         for (name, help, status) in [
             ("runs_pending", "Runs that wait for their turn", RunStatus::Pending),
             ("runs_running", "Runs under way", RunStatus::Running),
             ("runs_suspended", "Runs that wait for a time or a signal", RunStatus::Suspended),
         ] {
-            let gauge = ConstGauge::new(i64::try_from(self.0.count(status)).unwrap_or(i64::MAX));
+            let gauge = ConstGauge::new(i64::try_from(runs.count(status)).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
         Ok(())

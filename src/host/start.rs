@@ -82,7 +82,7 @@ impl Host {
         let limits = (config.runs.max_running, config.runs.max_waiting);
         let runs = Runs::new(Arc::from(runtime), kept, workflows.clone(), metrics.clone(), limits);
         runs.recover().await?;
-        metrics.watch(runs.clone());
+        metrics.watch(runs.downgrade());
         let mut supervisor = Supervisor::default();
         let woken = runs.clone();
         supervisor.start("timers", Policy::Restart, move |stop| woken.clone().wake_in_time(stop));

@@ -79,6 +79,9 @@ pub struct Wait {
 pub(crate) enum Payload {
     #[serde(rename = "v")]
     Here(Value),
+    /// One that was encoded before, because many records have it.
+    #[serde(rename = "p")]
+    Packed(Bytes),
     #[serde(rename = "b")]
     Blob(BlobRef),
 }
@@ -134,6 +137,7 @@ impl Payload {
     pub(crate) async fn value(self, blobs: &dyn BlobStore) -> Result<Value> {
         match self {
             Self::Here(value) => Ok(value),
+            Self::Packed(content) => rmp_serde::from_slice(&content).map_err(|error| unreadable(&error)),
             Self::Blob(blob) => {
                 let content = blobs.get(&blob).await?;
                 rmp_serde::from_slice(&content).map_err(|error| unreadable(&error))
@@ -141,11 +145,19 @@ impl Payload {
         }
     }
 
+    /// The encoded form of `value`.
+    pub(crate) fn packed(value: &Value) -> Result<Bytes> {
+        rmp_serde::to_vec_named(value).map(Bytes::from).map_err(|error| unwritable(&error))
+    }
+
     /// The same value, in a blob that is kept for `holder`.
     async fn in_blob(self, holder: &str, blobs: &dyn BlobStore) -> Result<Self> {
-        let Self::Here(value) = &self else { return Ok(self) };
-        let content = rmp_serde::to_vec_named(value).map_err(|error| unwritable(&error))?;
-        blobs.put(holder, content.into(), MEDIA).await.map(Self::Blob)
+        let content = match self {
+            Self::Here(value) => Self::packed(&value)?,
+            Self::Packed(content) => content,
+            Self::Blob(_) => return Ok(self),
+        };
+        blobs.put(holder, content, MEDIA).await.map(Self::Blob)
     }
 }
 

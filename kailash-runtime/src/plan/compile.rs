@@ -1,5 +1,7 @@
 //! From a workflow to its plan.
 
+use std::sync::OnceLock;
+
 use kailash_core::{
     Error, Result, Services, Text, Value, Workflow,
     node::{Body, BuildContext, Feed, Repeat, Scope, Tap},
@@ -42,6 +44,7 @@ impl Plan {
             extra,
             bound_at,
             unsupplied,
+            packed: OnceLock::new(),
         })
     }
 }

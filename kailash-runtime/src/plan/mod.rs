@@ -11,6 +11,7 @@
 mod bind;
 mod building;
 mod compile;
+mod cost;
 mod group;
 mod model;
 mod order;

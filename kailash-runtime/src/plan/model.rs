@@ -1,7 +1,11 @@
 //! The data of a plan.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
+use bytes::Bytes;
 use kailash_core::{
     Kind, Path, Text, Value, Workflow,
     exec::NodeOptions,
@@ -9,7 +13,7 @@ use kailash_core::{
     node::{Effect, Lift, OnItemError, Run, RunAsync, Streaming},
 };
 
-use super::bind::Extra;
+use super::{bind::Extra, cost::Cost};
 
 /// A workflow resolved against its types and a host's services, ready to run any number of times.
 pub struct Plan {
@@ -25,6 +29,8 @@ pub struct Plan {
     pub(crate) bound_at: Vec<u32>,
     /// Required inputs of the workflow that nothing but a run parameter can give, as (node, input).
     pub(crate) unsupplied: Vec<(u32, u32)>,
+    /// The workflow's document as journals keep it, once one did.
+    pub(crate) packed: OnceLock<Bytes>,
 }
 
 /// The nodes of one workflow or of one cycle, in an order in which none comes before what it needs.
@@ -72,6 +78,8 @@ pub(crate) struct Unit {
     /// Whether each input has at most one connection, without a path, from a node of the same pass: nothing to decide.
     pub(crate) plain: bool,
     pub(crate) options: Option<Box<NodeOptions>>,
+    /// What calling its body has cost lately; only of compute.
+    pub(crate) cost: Cost,
     /// Whether its body may be suspended.
     pub(crate) suspends: bool,
     /// What running it does to the world.

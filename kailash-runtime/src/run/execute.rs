@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
+use bytes::Bytes;
 use kailash_core::{
     Error, ErrorKind, Map, RunId, RunStatus, Workflow,
     event::What,
@@ -13,7 +14,7 @@ use kailash_core::{
 use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 use super::{
-    End, Engine, Events, Keep, Permit, Results, Run, RunError, RunHandle, Settings, Start, Unfinished,
+    End, Engine, Events, Keep, Permit, Prepared, Results, Run, RunError, Settings, Start, Unfinished,
     events::EventHub, shared::Shared,
 };
 use crate::{
@@ -55,24 +56,24 @@ pub(crate) fn execute_blocking(
     })
 }
 
-/// Starts a run as a task of the executor around.
-pub(crate) fn start(
+/// Makes a run ready to be driven.
+pub(crate) fn begin(
     engine: &Arc<Engine>,
     workflow: &Workflow,
     params: &Params,
     start: Start,
-) -> Result<RunHandle, RunError> {
-    let prepared = prepare(engine, workflow, params, &start, None)?;
-    Ok(launched(prepared, start.admission))
+) -> Result<Prepared, RunError> {
+    let (run, events) = prepare(engine, workflow, params, &start, None)?;
+    Ok(Prepared::new(run, events, start.admission))
 }
 
-/// Goes on with a run from its journal, as a task of the executor around.
+/// Makes a run ready to go on from its journal.
 pub(crate) fn resume(
     engine: &Arc<Engine>,
     workflow: &Workflow,
     past: Past,
     start: Start,
-) -> Result<RunHandle, RunError> {
+) -> Result<Prepared, RunError> {
     if engine.settings.journal.is_none() {
         return Err(Error::invalid("journal.none", "this runtime keeps no journal to go on with").into());
     }
@@ -83,8 +84,8 @@ pub(crate) fn resume(
     let (run, length) = (past.run(), past.length);
     let (params, units, signals) = past.into_parts();
     let resumed = Resumed { run, scribe: Scribe::resume(units, length), signals };
-    let prepared = prepare(engine, workflow, &params, &start, Some(resumed))?;
-    Ok(launched(prepared, start.admission))
+    let (run, events) = prepare(engine, workflow, &params, &start, Some(resumed))?;
+    Ok(Prepared::new(run, events, start.admission))
 }
 
 /// A run that goes on.
@@ -93,15 +94,6 @@ struct Resumed {
     scribe: Scribe,
     /// Signals that no unit has got.
     signals: Signals,
-}
-
-fn launched(
-    (run, events): (Arc<Run>, Option<Events>),
-    admission: Option<BoxFuture<'static, Permit>>,
-) -> RunHandle {
-    let driven = Arc::clone(&run);
-    let task = run.shared.tokio.spawn(async move { conclude(&driven, admission).await });
-    RunHandle::new(run, events, task)
 }
 
 fn prepare(
@@ -124,7 +116,7 @@ fn prepare(
             let begun = settings
                 .journal
                 .as_ref()
-                .map(|_| begun(workflow, params, settings, &start.labels))
+                .map(|_| begun(&plan, params, settings, &start.labels))
                 .transpose()?;
             (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::new())
         }
@@ -172,22 +164,22 @@ fn prepare(
 }
 
 /// The first record of a run.
-fn begun(workflow: &Workflow, params: &Params, settings: &Settings, labels: &Map) -> Result<Record, Error> {
-    let document = write(workflow.document(), Dialect::Own)?;
+fn begun(plan: &Plan, params: &Params, settings: &Settings, labels: &Map) -> Result<Record, Error> {
+    let document = plan.packed_document()?;
     let nodes: Map = params.nodes().map(|(id, inputs)| (id.clone(), inputs.clone().into())).collect();
     Ok(Record::Begun {
         format: FORMAT,
         kailash: env!("CARGO_PKG_VERSION").into(),
         at: settings.clock.now(),
-        name: workflow.name().clone(),
-        document: Payload::Here(document),
+        name: plan.workflow.name().clone(),
+        document: Payload::Packed(document),
         nodes: Payload::Here(nodes.into()),
         everywhere: Payload::Here(params.everywhere().clone().into()),
         labels: labels.clone(),
     })
 }
 
-async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static, Permit>>) -> Outcome {
+pub(super) async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static, Permit>>) -> Outcome {
     let shared = &run.shared;
     let journal = run.start_journal();
     let _permit = match admission {
@@ -284,6 +276,15 @@ impl Drop for Over<'_> {
 }
 
 impl Plan {
+    /// The workflow's document as journals keep it, encoded once.
+    fn packed_document(&self) -> Result<Bytes, Error> {
+        if let Some(packed) = self.packed.get() {
+            return Ok(packed.clone());
+        }
+        let packed = Payload::packed(&write(self.workflow.document(), Dialect::Own)?)?;
+        Ok(self.packed.get_or_init(|| packed).clone())
+    }
+
     /// For each slot of the workflow, after how many reads its value may be dropped: never, where nothing reads it.
     fn reads_until_dropped(&self) -> Vec<u32> {
         let scope = &self.scopes[0];

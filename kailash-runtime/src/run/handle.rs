@@ -7,10 +7,57 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use kailash_core::{Error, RunId, Text, Value};
+use kailash_core::{Error, RunId, Text, Value, node::BoxFuture};
 use tokio::task::JoinHandle;
 
-use super::{Events, Outcome, Run, RunError};
+use super::{Events, Outcome, Permit, Run, RunError, execute::conclude};
+
+/// A run that is ready to be driven by whoever awaits it.
+pub struct Prepared {
+    run: Arc<Run>,
+    events: Option<Events>,
+    admission: Option<BoxFuture<'static, Permit>>,
+}
+
+impl Prepared {
+    pub(super) fn new(
+        run: Arc<Run>,
+        events: Option<Events>,
+        admission: Option<BoxFuture<'static, Permit>>,
+    ) -> Self {
+        Self { run, events, admission }
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.run.shared.run
+    }
+
+    /// The run's events from its start, if they were asked for; the first call gets them.
+    pub fn events(&mut self) -> Option<Events> {
+        self.events.take()
+    }
+
+    /// What cancels the run and sends it signals.
+    #[must_use]
+    pub fn control(&self) -> RunControl {
+        RunControl(Arc::clone(&self.run))
+    }
+
+    /// Drives the run to its end. Dropping the future gives the run up.
+    pub async fn drive(self) -> Outcome {
+        conclude(&self.run, self.admission).await
+    }
+
+    /// Drives the run as a task of the tokio executor that it was prepared under.
+    #[must_use]
+    pub fn start(mut self) -> RunHandle {
+        let (control, events) = (self.control(), self.events());
+        let task = control.0.shared.tokio.spawn(self.drive());
+        RunHandle { control, events, task }
+    }
+}
 
 /// A run that was started: to be watched, cancelled, awaited. Dropping it lets the run go on.
 pub struct RunHandle {
@@ -20,10 +67,6 @@ pub struct RunHandle {
 }
 
 impl RunHandle {
-    pub(super) fn new(run: Arc<Run>, events: Option<Events>, task: JoinHandle<Outcome>) -> Self {
-        Self { control: RunControl(run), events, task }
-    }
-
     /// The run.
     #[must_use]
     pub fn id(&self) -> RunId {

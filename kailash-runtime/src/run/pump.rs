@@ -72,6 +72,10 @@ impl Run {
                 }
                 Work::Compute(_) if self.deadline.is_some() => state.futures.push_back(ready),
                 Work::Compute(run) if here => self.run_here(state, planned, &**run, ready, cx),
+                // Alone, and over before another thread had woken up.
+                Work::Compute(run) if flying.is_some() && is_alone(state) && planned.cost.is_tiny() => {
+                    self.run_here(state, planned, &**run, ready, cx);
+                }
                 Work::Compute(_) => state.compute.push_back(ready),
                 _ => state.futures.push_back(ready),
             }
@@ -93,12 +97,16 @@ impl Run {
         cx: &mut Context,
     ) -> Result<Outcome> {
         cx.turn_to(*unit, 1, self.deadline);
-        if self.shared.events.is_none() {
+        let sampled = matches!(planned.work, Work::Compute(_)) && planned.cost.is_sampled();
+        if self.shared.events.is_none() && !sampled {
             return body::guarded(|| run.run(inputs, cx));
         }
         let started = self.shared.clock.monotonic();
         self.shared.tell(*unit, Some(1), What::NodeStarted);
         let outcome = body::guarded(|| body::checked(run.run(inputs, cx)?, planned));
+        if sampled {
+            planned.cost.measured(started, self.shared.clock.monotonic());
+        }
         if outcome.is_ok() {
             finished(self, *unit, 1, started);
         }
@@ -182,4 +190,9 @@ impl Run {
             });
         }
     }
+}
+
+/// Whether nothing else of the run is ready for a thread.
+fn is_alone(state: &State) -> bool {
+    state.helpers == 0 && state.compute.is_empty() && !state.schedule.has_ready()
 }

@@ -2,10 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use kailash_core::{
-    Error, Result,
-    validate::{Issue, Issues},
-};
+use kailash_core::{Error, Result};
 use kailash_nodes::SecretRef;
 use serde::{Deserialize, Serialize};
 
@@ -190,12 +187,11 @@ impl Config {
             ("runs.max_running", self.runs.max_running),
             ("runs.max_concurrency", self.runs.max_concurrency),
         ];
-        let issues: Vec<Issue> = zeros
-            .iter()
-            .filter(|(_, value)| *value == 0)
-            .map(|(key, _)| Issue::error("config.zero", "a limit of 0 would allow nothing").at(*key))
-            .collect();
-        if issues.is_empty() { Ok(()) } else { Err(Error::from(Issues(issues))) }
+        let zeros: Vec<&str> = zeros.iter().filter(|(_, value)| *value == 0).map(|(key, _)| *key).collect();
+        if zeros.is_empty() {
+            return Ok(());
+        }
+        Err(Error::invalid("config.zero", "a limit of 0 would allow nothing").at(zeros.join(", ")))
     }
 
     /// How long runs and requests may take when the host stops.

@@ -20,7 +20,7 @@ impl Runs {
         if timeout_at(until, self.at_rest()).await.is_err() {
             self.put_aside(|_| true);
             if timeout_at(until + WIND_DOWN, self.at_rest()).await.is_err() {
-                tracing::warn!(runs = self.lock().live.len(), "runs did not come to rest in time");
+                tracing::warn!(runs = self.0.tasks.len(), "runs did not come to rest in time");
             }
         }
     }
@@ -36,11 +36,7 @@ impl Runs {
     }
 
     async fn at_rest(&self) {
-        loop {
-            let mut changed = self.0.changed.subscribe();
-            if self.lock().live.is_empty() || changed.changed().await.is_err() {
-                return;
-            }
-        }
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 }

@@ -1,9 +1,9 @@
 //! Following a run to its end, and telling everybody who waits for it.
 
-use std::{future::IntoFuture, sync::Arc};
+use std::sync::Arc;
 
 use kailash_core::{Error, ErrorKind, Result, RunStatus};
-use kailash_runtime::RunHandle;
+use kailash_runtime::Prepared;
 use tokio::sync::watch;
 
 use super::{Ended, Live, Runs, ended::Told};
@@ -12,20 +12,20 @@ use super::{Ended, Live, Runs, ended::Told};
 const REMEMBERED: usize = 256;
 
 impl Runs {
-    /// Follows a run that was started.
-    pub(super) fn follow(&self, handle: RunHandle, version: u32) -> Live {
+    /// Drives a run that was prepared, and follows it to its end.
+    pub(super) fn follow(&self, prepared: Prepared, version: u32) -> Live {
         let (sender, ended) = watch::channel(None);
-        let (control, run) = (handle.control(), handle.id());
+        let (control, run) = (prepared.control(), prepared.id());
         let live = Live { control, ended };
         self.lock().live.insert(run, live.clone());
-        self.0.changed.send_replace(());
+        self.0.changed.notify_waiters();
         let runs = self.clone();
-        tokio::spawn(async move {
-            let told = Told::from(handle.into_future().await);
+        self.0.tasks.spawn(async move {
+            let told = Told::from(prepared.drive().await);
             let ended = Arc::new(runs.ended(run, version, told));
             // Nobody may be waiting.
             sender.send_replace(Some(ended));
-            runs.0.changed.send_replace(());
+            runs.0.changed.notify_waiters();
         });
         live
     }
@@ -40,6 +40,7 @@ impl Runs {
             RunStatus::Suspended => {
                 let until = wait.as_ref().and_then(|wait| wait.until);
                 state.table.set(run, status, None, until);
+                self.0.timer.notify_one();
             }
             _ => state.table.set(run, status, Some(at), None),
         }

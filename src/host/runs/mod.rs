@@ -20,7 +20,7 @@ mod wake;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -31,7 +31,8 @@ use kailash_core::{
     log::SegmentRunLog,
 };
 use kailash_runtime::{Happened, Journal, RunControl, Runtime, Wait};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::task::TaskTracker;
 
 use self::table::Table;
 pub use self::{
@@ -45,6 +46,15 @@ use super::{config::JournalSection, metrics::Metrics, workflows::Workflows};
 #[derive(Clone)]
 pub struct Runs(Arc<Inner>);
 
+/// A handle that keeps nothing alive.
+pub(super) struct WeakRuns(Weak<Inner>);
+
+impl WeakRuns {
+    pub(super) fn upgrade(&self) -> Option<Runs> {
+        self.0.upgrade().map(Runs)
+    }
+}
+
 struct Inner {
     runtime: Arc<dyn Runtime>,
     kept: Option<Kept>,
@@ -52,13 +62,17 @@ struct Inner {
     metrics: Metrics,
     clock: SystemClock,
     state: Mutex<State>,
-    /// Told when a run begins, ends, is put aside or gets a timer.
-    changed: watch::Sender<()>,
+    /// Told when a run begins, ends or is put aside.
+    changed: Notify,
+    /// Told when there is a new timer.
+    timer: Notify,
     /// A permit for each run that may be under way.
     permits: Arc<Semaphore>,
     max_waiting: usize,
     waiting: AtomicUsize,
     draining: AtomicBool,
+    /// The tasks that drive runs.
+    tasks: TaskTracker,
 }
 
 /// Where runs are kept beyond the life of the process.
@@ -99,12 +113,18 @@ impl Runs {
             metrics,
             clock: SystemClock::default(),
             state: Mutex::default(),
-            changed: watch::Sender::new(()),
+            changed: Notify::new(),
+            timer: Notify::new(),
             permits: Arc::new(Semaphore::new(max_running)),
             max_waiting,
             waiting: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
         }))
+    }
+
+    pub(super) fn downgrade(&self) -> WeakRuns {
+        WeakRuns(Arc::downgrade(&self.0))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

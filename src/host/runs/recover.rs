@@ -25,7 +25,6 @@ impl Runs {
                 self.lock().table.insert(run, head);
             }
         }
-        self.0.changed.send_replace(());
         Ok(())
     }
 

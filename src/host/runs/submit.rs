@@ -107,12 +107,12 @@ impl Runs {
         let Request { workflow, version, params, listened, .. } = request;
         let begun = self.admission(run).and_then(|admission| {
             let start = Start { id: Some(run), labels, listened, admission, signal: None };
-            self.0.runtime.start_with(&workflow, params, start)
+            self.0.runtime.prepare(&workflow, params, start)
         });
         match begun {
-            Ok(mut handle) => {
-                let events = handle.events();
-                let live = self.follow(handle, version);
+            Ok(mut prepared) => {
+                let events = prepared.events();
+                let live = self.follow(prepared, version);
                 Ok(Submitted { run, repeated: false, events, live: Some(live), runs: self.clone() })
             }
             Err(refused) => {

@@ -1,6 +1,7 @@
 //! Letting runs go on that were put aside: at their time, for a signal, or to be cancelled.
 
 use std::{
+    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -57,7 +58,8 @@ impl Runs {
     /// Finds a run under way, or lets it go on, with `signal` if there is one.
     pub(super) async fn reach(&self, run: RunId, signal: Option<(Text, Value)>) -> Result<Reached> {
         loop {
-            let mut changed = self.0.changed.subscribe();
+            let mut changed = pin!(self.0.changed.notified());
+            changed.as_mut().enable();
             match self.find(run)? {
                 Found::Live(live) => return Ok(Reached { live, signalled: false }),
                 Found::Claimed => {
@@ -65,7 +67,7 @@ impl Runs {
                     let live = self.resume(run, signal, admission).await?;
                     return Ok(Reached { live, signalled });
                 }
-                Found::Waking => changed.changed().await.map_err(|_| stopping())?,
+                Found::Waking => changed.await,
             }
         }
     }
@@ -90,7 +92,6 @@ impl Runs {
     /// Lets runs go on at their time, until `stop`.
     pub(in crate::host) async fn wake_in_time(self, stop: CancellationToken) -> Result<()> {
         loop {
-            let mut changed = self.0.changed.subscribe();
             let next = self.lock().table.next_timer();
             let wait = match next {
                 Some((at, _)) => NAP.min(at.saturating_since(self.now())),
@@ -105,7 +106,7 @@ impl Runs {
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                _ = changed.changed() => {}
+                () = self.0.timer.notified() => {}
                 () = stop.cancelled() => return Ok(()),
             }
         }
@@ -137,7 +138,7 @@ impl Runs {
         };
         if resumed.is_err() {
             self.lock().table.set(run, RunStatus::Suspended, None, None);
-            self.0.changed.send_replace(());
+            self.0.changed.notify_waiters();
         }
         resumed
     }
@@ -154,8 +155,8 @@ impl Runs {
         let workflow = self.workflow_of(&past, version)?;
         self.lock().table.set(run, RunStatus::Running, None, None);
         let start = Start { signal, admission, ..Start::default() };
-        let handle = self.0.runtime.resume_with(&workflow, past, start).map_err(error_of)?;
-        Ok(self.follow(handle, version))
+        let prepared = self.0.runtime.prepare_resumed(&workflow, past, start).map_err(error_of)?;
+        Ok(self.follow(prepared, version))
     }
 
     /// The workflow of a run: the registered one, if it has not changed since, else one made of the run's own document.
