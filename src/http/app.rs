@@ -4,9 +4,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
+    handler::Handler,
     http::StatusCode,
     middleware::from_fn_with_state,
-    routing::{get, post},
+    routing::{MethodFilter, MethodRouter, on},
 };
 use kailash_core::Error;
 use tokio_util::sync::CancellationToken;
@@ -40,31 +41,63 @@ impl App {
     }
 }
 
-/// Every route. Who may use one is said by the first parameter of its handler.
+/// A route: one method of one path.
+pub(super) struct Route {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the handler knows it; tests compare it with the document")
+    )]
+    pub(super) method: MethodFilter,
+    pub(super) path: &'static str,
+    handler: MethodRouter<App>,
+}
+
+fn route<T: 'static>(method: MethodFilter, path: &'static str, handler: impl Handler<T, App>) -> Route {
+    Route { method, path, handler: on(method, handler) }
+}
+
+/// Every route; the OpenAPI document has these and no others. Who may use one is said by the first parameter of its
+/// handler.
+pub(super) fn routes() -> Vec<Route> {
+    const GET: MethodFilter = MethodFilter::GET;
+    const POST: MethodFilter = MethodFilter::POST;
+    const PUT: MethodFilter = MethodFilter::PUT;
+    const DELETE: MethodFilter = MethodFilter::DELETE;
+    vec![
+        route(GET, "/health", system::health),
+        route(GET, "/ready", system::ready),
+        route(GET, "/metrics", system::metrics),
+        route(GET, "/openapi.json", openapi::answer),
+        route(GET, "/nodes", nodes::list),
+        route(GET, "/nodes/{type}", nodes::one),
+        route(GET, "/workflows", workflows::list),
+        route(POST, "/workflows", workflows::register),
+        route(GET, "/workflows/{name}", workflows::one),
+        route(PUT, "/workflows/{name}", workflows::put),
+        route(DELETE, "/workflows/{name}", workflows::delete),
+        route(GET, "/workflows/{name}/versions", workflows::versions),
+        route(GET, "/workflows/{name}/schema", workflows::schema),
+        route(POST, "/workflows/{name}/execute", execute::registered),
+        route(GET, "/workflows/{name}/status/{run}", runs::status_of),
+        route(POST, "/execute", execute::any),
+        route(GET, "/status/{run}", runs::status),
+        route(GET, "/runs", runs::list),
+        route(GET, "/runs/{run}", runs::status),
+        route(DELETE, "/runs/{run}", runs::forget),
+        route(GET, "/runs/{run}/history", runs::history),
+        route(GET, "/runs/{run}/events", events::of_run),
+        route(POST, "/runs/{run}/cancel", runs::cancel),
+        route(POST, "/runs/{run}/signal", runs::signal),
+        route(GET, "/events", events::all),
+        route(GET, "/ws", events::socket),
+    ]
+}
+
+/// The router of all routes.
 pub(super) fn router(app: App) -> Router {
-    Router::new()
-        .route("/health", get(system::health))
-        .route("/ready", get(system::ready))
-        .route("/metrics", get(system::metrics))
-        .route("/openapi.json", get(openapi::document))
-        .route("/nodes", get(nodes::list))
-        .route("/nodes/{type}", get(nodes::one))
-        .route("/workflows", get(workflows::list).post(workflows::register))
-        .route("/workflows/{name}", get(workflows::one).put(workflows::put).delete(workflows::delete))
-        .route("/workflows/{name}/versions", get(workflows::versions))
-        .route("/workflows/{name}/schema", get(workflows::schema))
-        .route("/workflows/{name}/execute", post(execute::registered))
-        .route("/workflows/{name}/status/{run}", get(runs::status_of))
-        .route("/execute", post(execute::any))
-        .route("/status/{run}", get(runs::status))
-        .route("/runs", get(runs::list))
-        .route("/runs/{run}", get(runs::status).delete(runs::forget))
-        .route("/runs/{run}/history", get(runs::history))
-        .route("/runs/{run}/events", get(events::of_run))
-        .route("/runs/{run}/cancel", post(runs::cancel))
-        .route("/runs/{run}/signal", post(runs::signal))
-        .route("/events", get(events::all))
-        .route("/ws", get(events::socket))
+    let routes = routes().into_iter();
+    let router = routes.fold(Router::new(), |router, route| router.route(route.path, route.handler));
+    router
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(from_fn_with_state(app.clone(), guard))

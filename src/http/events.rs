@@ -4,7 +4,7 @@ use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
-        Path, Query, State, WebSocketUpgrade,
+        Query, State, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
     response::{
@@ -17,7 +17,7 @@ use kailash_core::{Error, Event, RunId, event::What};
 use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{answer::Told, app::App, guard::Reader, problem::Problem, runs::run_id};
+use super::{answer::Told, app::App, guard::Reader, path::Path, problem::Problem, runs::run_id};
 use crate::host::runs::Submitted;
 
 /// How often a stream without events shows that it is alive.

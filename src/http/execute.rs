@@ -1,12 +1,12 @@
 //! Executing workflows: at once, in the background, or with a stream of events.
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use kailash_core::{Error, Map, Value, Workflow, format::document_of, workflow::Params};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
     answer::{Told, at_status, json_answer, outcome, repeated},
@@ -14,6 +14,7 @@ use super::{
     body::Content,
     events,
     guard::Executor,
+    path::Path,
     problem::Problem,
 };
 use crate::host::{
@@ -44,11 +45,18 @@ struct Asked {
     #[serde(default)]
     mode: Mode,
     /// The version; the newest if it is not given.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     version: Option<u32>,
     /// The name of a registered workflow, or a document.
     #[serde(default)]
     workflow: Option<Value>,
+}
+
+/// A whole number however it is written: JSON knows no difference between `2` and `2.0`.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    let whole = Value::from(number).as_i64().and_then(|number| u32::try_from(number).ok());
+    whole.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is no version: they are whole, from 1")))
 }
 
 /// `POST /workflows/{name}/execute`
@@ -80,6 +88,10 @@ pub(super) async fn any(
         Some(Value::Str(name)) => find(&app, name, asked.version)?,
         Some(document @ Value::Map(_)) => {
             caller.require(Scope::Manage)?;
+            if asked.version.is_some() {
+                let error = Error::invalid("http.json", "a document has no registered version").at("version");
+                return Err(error.into());
+            }
             (app.0.host.workflows.build(document_of(document)?)?, 0)
         }
         Some(other) => {

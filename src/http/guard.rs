@@ -83,6 +83,11 @@ impl Guard {
         }
     }
 
+    /// Whether requests need an API key.
+    pub(super) fn key_needed(&self) -> bool {
+        self.key_needed
+    }
+
     /// Whether a request names this host as it is called: else a page elsewhere may have got a name for it.
     fn is_called(&self, host: &str) -> bool {
         let name = match host.rsplit_once(':') {

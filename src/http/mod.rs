@@ -12,6 +12,7 @@ mod execute;
 mod guard;
 mod nodes;
 mod openapi;
+mod path;
 mod problem;
 mod runs;
 mod server;

@@ -1,17 +1,13 @@
 //! The node types of this host, with their schemas.
 
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use kailash_core::{
     RegisteredType,
     node::{Input, Output},
 };
 use serde_json::{Value as Json, json};
 
-use super::{answer::json_answer, app::App, guard::Reader, problem::Problem};
+use super::{answer::json_answer, app::App, guard::Reader, path::Path, problem::Problem};
 
 /// `GET /nodes`
 pub(super) async fn list(_: Reader, State(app): State<App>) -> Result<Response, Problem> {

@@ -1,7 +1,7 @@
 //! Runs: listed, shown, cancelled, signalled, forgotten.
 
 use axum::{
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -14,6 +14,7 @@ use super::{
     app::App,
     body::Content,
     guard::{Executor, Manager, Reader},
+    path::Path,
     problem::Problem,
 };
 use crate::host::runs::Filter;

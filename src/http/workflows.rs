@@ -1,7 +1,7 @@
 //! Workflows: registered, listed, shown, deleted.
 
 use axum::{
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -18,6 +18,7 @@ use super::{
     app::App,
     body::Content,
     guard::{Manager, Reader},
+    path::Path,
     problem::Problem,
 };
 use crate::host::workflows::Version;

@@ -52,7 +52,8 @@ struct Workflow {
     /// What leads where.
     connections: Option<Vec<Connection>>,
     /// Fields of other forms, kept for the way back.
-    extra: Option<Open>,
+    #[schemars(default)]
+    extra: Open,
 }
 
 /// Nodes by id, or as a list.
@@ -87,7 +88,8 @@ struct Node {
     /// Where it stands on a canvas: `[x, y]`.
     position: Option<[f64; 2]>,
     /// Fields of other forms, kept for the way back.
-    extra: Option<Open>,
+    #[schemars(default)]
+    extra: Open,
 }
 
 /// A connection.
@@ -104,7 +106,8 @@ struct Connection {
     /// Whether items flow over it one batch at a time instead of as one value.
     stream: Option<bool>,
     /// Fields of other forms, kept for the way back.
-    extra: Option<Open>,
+    #[schemars(default)]
+    extra: Open,
 }
 
 /// An output.
