@@ -138,7 +138,7 @@ pub(super) fn schemas() -> Json {
     json!({
         "Event": event,
         "SentEvent": object("A server-sent event of a run; `lagged` for a watcher that was too slow.", &json!({
-            "id": { "type": "string", "pattern": "^[0-9]+$", "description": "The position in the run; none of `lagged`." },
+            "id": { "type": "string", "pattern": "^[0-9]+$", "description": "The position in the run; `lagged` brings none of its own, so that clients keep the last." },
             "event": { "enum": names, "description": "The event's type." },
             "data": {
                 "type": "string", "contentMediaType": "application/json",

@@ -131,12 +131,13 @@ pub(super) fn schemas() -> Json {
         "ExecuteAny": request(&properties, &[both, version_of_document]),
         "RunProblem": run_problem(),
         "SentEnd": object("The last server-sent event of a run that was executed: how it ended.", &json!({
+            "id": { "type": "string", "description": "It brings none of its own, so that clients keep the last." },
             "event": { "enum": ["result", "error"] },
             "data": {
                 "type": "string", "contentMediaType": "application/json",
                 "contentSchema": { "anyOf": [reference("Run"), reference("Problem")] },
             },
-        }), &[]),
+        }), &["id"]),
     })
 }
 
