@@ -28,14 +28,20 @@ fn kailash(folder: &Path) -> Command {
     command
 }
 
+/// Makes an API key.
+fn add_key(folder: &Path, scopes: &str) -> String {
+    let made = kailash(folder).args(["keys", "add", "test", "--scopes", scopes]).output();
+    let made = made.expect("kailash runs");
+    let key = String::from_utf8(made.stdout).expect("a key is text").trim().to_owned();
+    assert!(!key.is_empty(), "{}", String::from_utf8_lossy(&made.stderr));
+    key
+}
+
 impl Host {
     /// A host on a free port, with a journal in a folder of its own.
     pub(crate) fn start(key_needed: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let add = ["keys", "add", "test", "--scopes", "read,execute,manage"];
-        let made = kailash(folder.path()).args(add).output().expect("kailash runs");
-        let key = String::from_utf8(made.stdout).expect("a key is text").trim().to_owned();
-        assert!(!key.is_empty(), "{}", String::from_utf8_lossy(&made.stderr));
+        let key = add_key(folder.path(), "read,execute,manage");
         let mut process = kailash(folder.path())
             .args(["serve", "--listen", "127.0.0.1:0", "--set", &format!("http.require_key={key_needed}")])
             .args(["--workflows", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi/workflows")])
@@ -64,26 +70,44 @@ impl Host {
         self.folder.path()
     }
 
+    /// An API key with these scopes.
+    pub(crate) fn add_key(&self, scopes: &str) -> String {
+        add_key(self.folder.path(), scopes)
+    }
+
     pub(crate) fn get(&self, path: &str) -> Json {
-        self.ask(&format!("GET {path} HTTP/1.1"), "")
+        self.told(&format!("GET {path} HTTP/1.1"), "")
     }
 
     pub(crate) fn post(&self, path: &str, content: &Json) -> Json {
-        self.ask(&format!("POST {path} HTTP/1.1"), &content.to_string())
+        self.told(&format!("POST {path} HTTP/1.1"), &content.to_string())
     }
 
-    fn ask(&self, first: &str, content: &str) -> Json {
+    /// What is answered to a request that begins with this line.
+    fn told(&self, first: &str, content: &str) -> Json {
+        let mut answer = String::new();
+        self.ask(first, Some(&self.key), content).read_to_string(&mut answer).expect("the host answers");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    }
+
+    /// The status with which a request is answered that begins with this line. Its content is not waited for.
+    pub(crate) fn status(&self, first: &str, key: Option<&str>) -> u16 {
+        let mut line = String::new();
+        BufReader::new(self.ask(first, key, "")).read_line(&mut line).expect("the host answers");
+        line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+    }
+
+    fn ask(&self, first: &str, key: Option<&str>, content: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("the host listens");
-        let (address, key, length) = (&self.address, &self.key, content.len());
+        let key = key.map(|key| format!("X-API-Key: {key}\r\n")).unwrap_or_default();
+        let (address, length) = (&self.address, content.len());
         let head = format!(
-            "{first}\r\nHost: {address}\r\nX-API-Key: {key}\r\nConnection: close\r\n\
+            "{first}\r\nHost: {address}\r\nConnection: close\r\n{key}\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         );
         stream.write_all((head + content).as_bytes()).expect("the host reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the host answers");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+        stream
     }
 
     /// Ends the process, which must not have ended before, and returns what it logged.

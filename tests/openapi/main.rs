@@ -5,4 +5,5 @@
 mod closed;
 mod conformance;
 mod host;
+mod scopes;
 mod tools;
