@@ -68,6 +68,10 @@ impl Content {
         if self.media != "application/json" {
             return Err(unsupported("application/json"));
         }
+        // A list would be taken for an object's members in their order.
+        if self.bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Error::invalid("http.json", "the content must be a JSON object").into());
+        }
         let mut reader = serde_json::Deserializer::from_slice(&self.bytes);
         let read = serde_path_to_error::deserialize(&mut reader);
         let value = read.map_err(|error| {

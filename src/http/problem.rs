@@ -1,5 +1,6 @@
 //! Errors as clients see them: problem details (RFC 9457), with a status that derives from the error's kind.
 
+use crate::host::runs::Refused;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -72,6 +73,15 @@ impl From<Issues> for Problem {
         // Whatever a document names that does not exist: the path is right.
         let problem = Self::from(Error::from(issues)).with_status(StatusCode::UNPROCESSABLE_ENTITY);
         problem.with("issues", told)
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Run(error) => error.into(),
+            Refused::Host(error) => error.into(),
+        }
     }
 }
 

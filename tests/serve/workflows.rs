@@ -116,7 +116,10 @@ async fn names_that_lead_elsewhere_are_refused_and_touch_no_file() {
     {
         let response = served.request(Method::GET, path).send().await.unwrap();
         let (status, _) = read(response).await;
-        assert!([StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST].contains(&status), "{path}: {status}");
+        assert!(
+            [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY].contains(&status),
+            "{path}: {status}"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use kailash_core::RunStatus;
+use kailash_runtime::RunControl;
 use tokio::time::{Instant, timeout_at};
 
 use super::Runs;
@@ -14,23 +15,26 @@ impl Runs {
     /// Takes no more runs, lets those under way end within `patience`, and puts the others aside. A run without a journal
     /// is cancelled. What acts on the world and does not come to its end in time is in doubt when its run goes on.
     pub(in crate::host) async fn drain(&self, patience: Duration) {
-        self.0.draining.store(true, Ordering::Release);
+        {
+            let _state = self.lock();
+            self.0.draining.store(true, Ordering::Release);
+        }
         let until = Instant::now() + patience;
-        self.put_aside(|status| status == RunStatus::Pending);
+        self.put_all_aside(|status| status == RunStatus::Pending);
         if timeout_at(until, self.at_rest()).await.is_err() {
-            self.put_aside(|_| true);
+            self.put_all_aside(|_| true);
             if timeout_at(until + WIND_DOWN, self.at_rest()).await.is_err() {
                 tracing::warn!(runs = self.0.tasks.len(), "runs did not come to rest in time");
             }
         }
     }
 
-    fn put_aside(&self, which: impl Fn(RunStatus) -> bool) {
+    fn put_all_aside(&self, which: impl Fn(RunStatus) -> bool) {
         let state = self.lock();
         for (run, live) in &state.live {
             let status = state.table.get(*run).map_or(RunStatus::Running, |head| head.status);
-            if which(status) && live.control.wind_down().is_err() {
-                live.control.cancel();
+            if which(status) {
+                put_aside(&live.control);
             }
         }
     }
@@ -38,5 +42,12 @@ impl Runs {
     async fn at_rest(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+}
+
+/// Puts a run aside; one without a journal is cancelled.
+pub(super) fn put_aside(run: &RunControl) {
+    if run.wind_down().is_err() {
+        run.cancel();
     }
 }

@@ -5,27 +5,33 @@ use std::sync::Arc;
 use kailash_core::{Error, ErrorKind, Result, RunStatus};
 use kailash_runtime::Prepared;
 use tokio::sync::watch;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{Ended, Live, Runs, ended::Told};
+use super::{Ended, Live, Runs, drain::put_aside, ended::Told};
 
 /// How many runs that ended are remembered where no journal keeps them.
 const REMEMBERED: usize = 256;
 
 impl Runs {
     /// Drives a run that was prepared, and follows it to its end.
-    pub(super) fn follow(&self, prepared: Prepared, version: u32) -> Live {
+    pub(super) fn follow(&self, prepared: Prepared, version: u32, token: TaskTrackerToken) -> Live {
         let (sender, ended) = watch::channel(None);
         let (control, run) = (prepared.control(), prepared.id());
         let live = Live { control, ended };
         self.lock().live.insert(run, live.clone());
         self.0.changed.notify_waiters();
+        if self.is_draining() {
+            // The host may have looked for runs to put aside just before.
+            put_aside(&live.control);
+        }
         let runs = self.clone();
-        self.0.tasks.spawn(async move {
+        tokio::spawn(async move {
             let told = Told::from(prepared.drive().await);
             let ended = Arc::new(runs.ended(run, version, told));
             // Nobody may be waiting.
             sender.send_replace(Some(ended));
             runs.0.changed.notify_waiters();
+            drop((runs, token));
         });
         live
     }

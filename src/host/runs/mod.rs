@@ -32,12 +32,12 @@ use kailash_core::{
 };
 use kailash_runtime::{Happened, Journal, RunControl, Runtime, Wait};
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use self::table::Table;
 pub use self::{
     ended::Ended,
-    submit::{Request, Submitted},
+    submit::{Refused, Request, Submitted},
     table::{Filter, Head, SubmitKey},
 };
 use super::{config::JournalSection, metrics::Metrics, workflows::Workflows};
@@ -70,8 +70,9 @@ struct Inner {
     permits: Arc<Semaphore>,
     max_waiting: usize,
     waiting: AtomicUsize,
+    /// Whether no more runs are taken. Set under the lock of the state.
     draining: AtomicBool,
-    /// The tasks that drive runs.
+    /// Everything that is on its way to begin a run, or drives one.
     tasks: TaskTracker,
 }
 
@@ -194,6 +195,12 @@ impl Runs {
                 return Ok(ended);
             }
         }
+    }
+
+    /// What keeps the host from coming to rest while a run begins; none once it takes no more. Called under the lock of
+    /// the state.
+    fn enter(&self, _locked: &State) -> Option<TaskTrackerToken> {
+        (!self.is_draining()).then(|| self.0.tasks.token())
     }
 
     fn now(&self) -> kailash_core::exec::Timestamp {

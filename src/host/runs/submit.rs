@@ -30,6 +30,38 @@ pub struct Request {
     pub listened: bool,
 }
 
+/// Why a run did not begin.
+#[derive(Debug)]
+pub enum Refused {
+    /// Its workflow or parameters are wrong.
+    Run(RunError),
+    /// The host does not take it: it stops, too many wait, or the key was used for something else.
+    Host(Error),
+}
+
+impl From<RunError> for Refused {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Run(error) => error.fmt(f),
+            Self::Host(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
 /// A run that was submitted.
 pub struct Submitted {
     /// The run.
@@ -78,10 +110,7 @@ impl Runs {
     /// # Errors
     /// What keeps the run from beginning; kind `Conflict`, code `submit.key`, for another request with the same key;
     /// kind `Limit`, code `runs.waiting`, if too many wait; kind `Unavailable` while the host stops.
-    pub fn submit(&self, request: Request) -> Result<Submitted, RunError> {
-        if self.0.draining.load(Ordering::Acquire) {
-            return Err(stopping().into());
-        }
+    pub fn submit(&self, request: Request) -> Result<Submitted, Refused> {
         let run = RunId::generate();
         let head = Head {
             workflow: request.workflow.name().clone(),
@@ -92,9 +121,10 @@ impl Runs {
             until: None,
             key: request.key,
         };
-        {
+        let token = {
             // The key is taken before the run begins, so that of two requests at the same time one begins it.
             let mut state = self.lock();
+            let token = self.enter(&state).ok_or_else(stopping)?;
             if let Some(key) = request.key
                 && let Some(first) = state.table.submitted(key)?
             {
@@ -102,17 +132,18 @@ impl Runs {
                 return Ok(Submitted { run: first, repeated: true, events: None, live, runs: self.clone() });
             }
             state.table.insert(run, head);
-        }
+            token
+        };
         let labels = labels(&request);
         let Request { workflow, version, params, listened, .. } = request;
-        let begun = self.admission(run).and_then(|admission| {
+        let begun = self.admission(run).map_err(Refused::from).and_then(|admission| {
             let start = Start { id: Some(run), labels, listened, admission, signal: None };
-            self.0.runtime.prepare(&workflow, params, start)
+            Ok(self.0.runtime.prepare(&workflow, params, start)?)
         });
         match begun {
             Ok(mut prepared) => {
                 let events = prepared.events();
-                let live = self.follow(prepared, version);
+                let live = self.follow(prepared, version, token);
                 Ok(Submitted { run, repeated: false, events, live: Some(live), runs: self.clone() })
             }
             Err(refused) => {
@@ -126,7 +157,7 @@ impl Runs {
     pub(super) fn admission(
         &self,
         run: RunId,
-    ) -> Result<Option<kailash_core::node::BoxFuture<'static, Permit>>, RunError> {
+    ) -> Result<Option<kailash_core::node::BoxFuture<'static, Permit>>> {
         if let Ok(permit) = Arc::clone(&self.0.permits).try_acquire_owned() {
             self.lock().table.set(run, RunStatus::Running, None, None);
             return Ok(Some(Box::pin(std::future::ready(Box::new(permit) as Permit))));

@@ -1,16 +1,12 @@
 //! Letting runs go on that were put aside: at their time, for a signal, or to be cancelled.
 
-use std::{
-    pin::pin,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use kailash_core::{
     Error, ErrorKind, Result, RunId, RunStatus, Text, Value, Workflow, WorkflowBuilder, node::BoxFuture,
 };
 use kailash_runtime::{Past, Permit, RunError, Start};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
 use super::{Kept, Live, Runs, stopping, unknown};
 
@@ -28,7 +24,7 @@ pub(super) struct Reached {
 enum Found {
     Live(Live),
     /// It was suspended, and whoever asked is to let it go on.
-    Claimed,
+    Claimed(TaskTrackerToken),
     /// Somebody else lets it go on.
     Waking,
 }
@@ -62,9 +58,9 @@ impl Runs {
             changed.as_mut().enable();
             match self.find(run)? {
                 Found::Live(live) => return Ok(Reached { live, signalled: false }),
-                Found::Claimed => {
+                Found::Claimed(token) => {
                     let (admission, signalled) = (self.admission(run), signal.is_some());
-                    let live = self.resume(run, signal, admission).await?;
+                    let live = self.resume(run, signal, admission, token).await?;
                     return Ok(Reached { live, signalled });
                 }
                 Found::Waking => changed.await,
@@ -83,10 +79,8 @@ impl Runs {
         if let Some(live) = state.live.get(&run) {
             return Ok(Found::Live(live.clone()));
         }
-        if self.0.draining.load(Ordering::Acquire) {
-            return Err(stopping());
-        }
-        Ok(if state.table.claim(run) { Found::Claimed } else { Found::Waking })
+        let token = self.enter(&state).ok_or_else(stopping)?;
+        Ok(if state.table.claim(run) { Found::Claimed(token) } else { Found::Waking })
     }
 
     /// Lets runs go on at their time, until `stop`.
@@ -115,11 +109,13 @@ impl Runs {
     /// Lets a run go on whose time has come, when there is a place for it.
     async fn wake(&self, run: RunId) {
         let Ok(permit) = Arc::clone(&self.0.permits).acquire_owned().await else { return };
-        if !self.lock().table.claim(run) {
-            return;
-        }
+        let claimed = {
+            let mut state = self.lock();
+            self.enter(&state).filter(|_| state.table.claim(run))
+        };
+        let Some(token) = claimed else { return };
         let admission: BoxFuture<'static, Permit> = Box::pin(std::future::ready(Box::new(permit) as Permit));
-        if let Err(error) = self.resume(run, None, Ok(Some(admission))).await {
+        if let Err(error) = self.resume(run, None, Ok(Some(admission)), token).await {
             tracing::error!(%run, %error, "a run cannot go on");
         }
     }
@@ -129,12 +125,15 @@ impl Runs {
         &self,
         run: RunId,
         signal: Option<(Text, Value)>,
-        admission: Result<Option<BoxFuture<'static, Permit>>, RunError>,
+        admission: Result<Option<BoxFuture<'static, Permit>>>,
+        token: TaskTrackerToken,
     ) -> Result<Live> {
         let resumed = match (&self.0.kept, admission) {
-            (_, Err(refused)) => Err(error_of(refused)),
+            (_, Err(refused)) => Err(refused),
             (None, _) => Err(unknown(run)),
-            (Some(kept), Ok(admission)) => self.resume_from(kept, run, signal, admission).await,
+            (Some(kept), Ok(admission)) => {
+                self.resume_from(kept, run, Start { signal, admission, ..Start::default() }, token).await
+            }
         };
         if resumed.is_err() {
             self.lock().table.set(run, RunStatus::Suspended, None, None);
@@ -147,16 +146,15 @@ impl Runs {
         &self,
         kept: &Kept,
         run: RunId,
-        signal: Option<(Text, Value)>,
-        admission: Option<BoxFuture<'static, Permit>>,
+        start: Start,
+        token: TaskTrackerToken,
     ) -> Result<Live> {
         let past = kept.journal.past(run).await?;
         let version = self.head(run)?.version;
         let workflow = self.workflow_of(&past, version)?;
         self.lock().table.set(run, RunStatus::Running, None, None);
-        let start = Start { signal, admission, ..Start::default() };
         let prepared = self.0.runtime.prepare_resumed(&workflow, past, start).map_err(error_of)?;
-        Ok(self.follow(prepared, version))
+        Ok(self.follow(prepared, version, token))
     }
 
     /// The workflow of a run: the registered one, if it has not changed since, else one made of the run's own document.
