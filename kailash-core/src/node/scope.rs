@@ -42,9 +42,16 @@ pub enum OnItemError {
 pub enum Repeat {
     /// It runs once. The outer outputs are the taps in order; with `results_at`, that port is a map
     /// of every inner node's outputs.
+    ///
+    /// With `error_at` a failure within is no failure of the node. Whatever the policy of the run, all that does not depend
+    /// on what failed still runs to its end; then that port alone has a value, a map of `kind`, `code`, `message` and
+    /// `node`, the unit that failed. Of several failures it is that of the unit whose id comes first, so that a replay tells
+    /// the same. Without a failure the port is a branch not taken. A run that ends is not held up.
     Once {
         /// The port of the map of all results.
         results_at: Option<usize>,
+        /// The port of the error.
+        error_at: Option<usize>,
     },
     /// It runs for each item of the list at outer input `items`; the one outer output is the list of the first tap's
     /// values, in the order of the items.

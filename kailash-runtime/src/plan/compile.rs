@@ -172,12 +172,13 @@ impl Compiler<'_> {
         };
         let taps = scope.taps.iter().map(tap).collect::<Result<Vec<_>>>()?;
         Ok(match &scope.repeat {
-            Repeat::Once { results_at } => {
+            Repeat::Once { results_at, error_at } => {
                 let names = output_names(workflow, plan);
                 Work::Nested(Box::new(NestedPlan {
                     scope: at,
                     taps,
                     results_at: results_at.map(position),
+                    error_at: error_at.map(position),
                     names,
                 }))
             }

@@ -125,6 +125,8 @@ pub(crate) struct NestedPlan {
     pub(crate) scope: u32,
     pub(crate) taps: Vec<TapPlan>,
     pub(crate) results_at: Option<u32>,
+    /// The output that is the error of a failure within, which then is no failure of the node.
+    pub(crate) error_at: Option<u32>,
     /// For the map of all results: each member's output names.
     pub(crate) names: Vec<Vec<Text>>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use kailash_core::{RunId, Step, Text, UnitId, Value, node::UnitKey};
+use kailash_core::{Error, RunId, Step, Text, UnitId, Value, node::UnitKey};
 
 use crate::plan::{Plan, ScopePlan, Unit, Work};
 
@@ -43,8 +43,17 @@ pub(crate) struct Frame {
     /// Units that are skipped because what they need failed; empty while there are none.
     pub(crate) poisoned: Vec<bool>,
     pub(crate) failed: bool,
+    /// Of the failures that are told as a value when the frame is through, the first by its unit's id.
+    pub(crate) caught: Option<Box<Caught>>,
     /// The frames that its units opened.
     pub(crate) opened: Vec<u32>,
+}
+
+/// A failure that is told as a value.
+pub(crate) struct Caught {
+    /// The unit's id.
+    pub(crate) unit: String,
+    pub(crate) error: Error,
 }
 
 impl Frame {
@@ -68,6 +77,7 @@ impl Frame {
             reads: Vec::new(),
             poisoned: Vec::new(),
             failed: false,
+            caught: None,
             opened: Vec::new(),
         }
     }

@@ -1,12 +1,12 @@
 //! Scopes: opening the frames of cycles, nested workflows and foreaches, and what follows when a frame is through.
 
 use kailash_core::{
-    Error, ErrorKind, MAX_DEPTH, Map, Result, Retry, Value,
+    Error, ErrorKind, MAX_DEPTH, Map, Result, Retry, RunId, Text, Value,
     node::{Inputs, OnItemError, Outputs, UnitKey},
 };
 
 use super::{
-    frame::{Frame, Status},
+    frame::{Caught, Frame, Status},
     state::{Note, Schedule},
 };
 use crate::plan::{CyclePlan, EachPlan, NestedPlan, ScopePlan, TapPlan, Work};
@@ -18,6 +18,14 @@ pub(super) struct EachState {
     under_way: u32,
     results: Vec<Value>,
     outer: Vec<Option<Value>>,
+}
+
+/// What keeps a failure from being one of the run.
+pub(super) enum Catcher {
+    /// The foreach `each`, which makes null of its item in `frame`.
+    Item { frame: u32, each: UnitKey },
+    /// A nested workflow whose failure is told as a value when its `frame` is through.
+    Told { frame: u32 },
 }
 
 impl Schedule {
@@ -85,17 +93,28 @@ impl Schedule {
         let scope = &plan.scopes[frame.scope as usize];
         match &plan.scopes[around.scope as usize].units[unit.node as usize].work {
             Work::Cycle(cycle) => self.turned(unit, cycle, scope, *frame),
-            Work::Nested(_) if frame.failed => {
+            Work::Nested(nested) if frame.failed && nested.error_at.is_none() => {
                 self.note(|| Note::FailedWithin(unit));
                 self.after_failure(unit);
             }
-            Work::Nested(nested) => match nested_outputs(nested, scope, &mut frame) {
-                Ok(outputs) => {
-                    self.note(|| Note::Closed(unit));
-                    self.complete(unit, outputs.into_iter().collect());
+            Work::Nested(nested) => {
+                let outcome = match frame.caught.take() {
+                    Some(caught) => Err(*caught),
+                    None => nested_outputs(nested, scope, &frame)
+                        .map_err(|error| Caught { unit: self.name(unit), error }),
+                };
+                match (outcome, nested.error_at) {
+                    (Ok(outputs), _) => {
+                        self.note(|| Note::Closed(unit));
+                        self.complete(unit, outputs.into_iter().collect());
+                    }
+                    (Err(caught), Some(at)) => {
+                        self.note(|| Note::Closed(unit));
+                        self.complete(unit, told(nested, at, caught));
+                    }
+                    (Err(caught), None) => self.fail(unit, caught.error),
                 }
-                Err(error) => self.fail(unit, error),
-            },
+            }
             Work::Each(_) if frame.failed => {
                 self.give_up_items(unit);
                 self.note(|| Note::FailedWithin(unit));
@@ -202,24 +221,51 @@ impl Schedule {
         self.start_items(unit, each, &plan.scopes[each.scope as usize]);
     }
 
-    /// Whether a foreach around frame `number` makes null of a failed item; then the item is through.
-    pub(super) fn catch(&mut self, number: u32) -> bool {
-        let plan = std::sync::Arc::clone(&self.plan);
+    /// What around frame `number` keeps a failure there from being one of the run: the innermost, if there is any.
+    pub(super) fn catcher(&self, number: u32) -> Option<Catcher> {
         let mut here = number;
-        while let Some(frame) = &self.frames[here as usize] {
-            let (Some(unit), item) = (frame.parent, frame.item) else { return false };
-            let Some(around) = &self.frames[unit.frame as usize] else { return false };
-            let work = &plan.scopes[around.scope as usize].units[unit.node as usize].work;
-            if let Work::Each(each) = work
-                && each.on_error == OnItemError::Null
-            {
-                self.abandon(here);
-                self.item_done(unit, each, item, Value::Null);
-                return true;
+        loop {
+            let unit = self.frames[here as usize].as_ref()?.parent?;
+            let around = self.frames[unit.frame as usize].as_ref()?;
+            match &self.plan.scopes[around.scope as usize].units[unit.node as usize].work {
+                Work::Each(each) if each.on_error == OnItemError::Null => {
+                    return Some(Catcher::Item { frame: here, each: unit });
+                }
+                Work::Nested(nested) if nested.error_at.is_some() => {
+                    return Some(Catcher::Told { frame: here });
+                }
+                _ => here = unit.frame,
             }
-            here = unit.frame;
         }
-        false
+    }
+
+    /// The item in frame `number` has failed, and the foreach `unit` makes null of that: the item is through.
+    pub(super) fn item_is_null(&mut self, number: u32, unit: UnitKey) {
+        let plan = std::sync::Arc::clone(&self.plan);
+        let (Some(frame), Some(around)) = (&self.frames[number as usize], &self.frames[unit.frame as usize])
+        else {
+            return;
+        };
+        let item = frame.item;
+        if let Work::Each(each) = &plan.scopes[around.scope as usize].units[unit.node as usize].work {
+            self.abandon(number);
+            self.item_done(unit, each, item, Value::Null);
+        }
+    }
+
+    /// Keeps the failure of `unit` for frame `number`, unless that of a unit with a lower id is kept.
+    pub(super) fn keep_first(&mut self, number: u32, unit: UnitKey, error: Error) {
+        let unit = self.name(unit);
+        let Some(frame) = self.frames[number as usize].as_mut() else { return };
+        if frame.caught.as_ref().is_none_or(|caught| unit < caught.unit) {
+            frame.caught = Some(Box::new(Caught { unit, error }));
+        }
+    }
+
+    /// The id of a unit, as it is printed.
+    fn name(&self, unit: UnitKey) -> String {
+        // The run is no part of that.
+        self.lineage.unit_id(RunId::from_u128(0), &self.plan, unit).to_string()
     }
 
     /// Forgets a frame and those opened from it; what is under way there will find nobody.
@@ -242,20 +288,45 @@ fn too_deep(cycle: &CyclePlan, frame: &Frame) -> Option<u32> {
     cycle.back_slots.iter().find(|slot| value(slot).is_some_and(|value| value.is_deeper(MAX_DEPTH))).copied()
 }
 
-fn nested_outputs(nested: &NestedPlan, scope: &ScopePlan, frame: &mut Frame) -> Result<Vec<Option<Value>>> {
+fn nested_outputs(nested: &NestedPlan, scope: &ScopePlan, frame: &Frame) -> Result<Vec<Option<Value>>> {
     let mut outputs = nested.taps.iter().map(|plan| tap(plan, frame)).collect::<Result<Vec<_>>>()?;
-    if let Some(at) = nested.results_at {
-        let members = scope.members.iter().zip(&nested.names).zip(&frame.status);
-        let results: Map = members
-            .map(|((member, names), status)| {
-                let slots = &frame.slots[member.slots.start as usize..member.slots.end as usize];
-                let value = if *status == Status::Done { named(names, slots) } else { Value::Null };
-                (member.id.clone(), value)
-            })
-            .collect();
-        outputs.insert((at as usize).min(outputs.len()), Some(results.into()));
+    let results = nested.results_at.map(|at| (at, Some(results(nested, scope, frame))));
+    let error = nested.error_at.map(|at| (at, None));
+    let mut others: Vec<(u32, Option<Value>)> = results.into_iter().chain(error).collect();
+    others.sort_by_key(|(at, _)| *at);
+    for (at, value) in others {
+        outputs.insert((at as usize).min(outputs.len()), value);
     }
     Ok(outputs)
+}
+
+/// The outputs of every inner node by its id; null for one that did not run.
+fn results(nested: &NestedPlan, scope: &ScopePlan, frame: &Frame) -> Value {
+    let members = scope.members.iter().zip(&nested.names).zip(&frame.status);
+    let results: Map = members
+        .map(|((member, names), status)| {
+            let slots = &frame.slots[member.slots.start as usize..member.slots.end as usize];
+            let value = if *status == Status::Done { named(names, slots) } else { Value::Null };
+            (member.id.clone(), value)
+        })
+        .collect();
+    results.into()
+}
+
+/// The outputs of a nested workflow that tells a failure at port `at`.
+fn told(nested: &NestedPlan, at: u32, caught: Caught) -> Outputs {
+    let mut outputs = Outputs::none(nested.taps.len() + usize::from(nested.results_at.is_some()) + 1);
+    let error: Map = [
+        ("kind", caught.error.kind().as_str().to_owned()),
+        ("code", caught.error.code().to_owned()),
+        ("message", caught.error.to_string()),
+        ("node", caught.unit),
+    ]
+    .into_iter()
+    .map(|(name, text)| (Text::from(name), Value::from(text)))
+    .collect();
+    outputs.set(at as usize, error);
+    outputs
 }
 
 fn tap(plan: &TapPlan, frame: &Frame) -> Result<Option<Value>> {
@@ -270,7 +341,7 @@ fn tap(plan: &TapPlan, frame: &Frame) -> Result<Option<Value>> {
     }
 }
 
-fn named(names: &[kailash_core::Text], slots: &[Option<Value>]) -> Value {
+fn named(names: &[Text], slots: &[Option<Value>]) -> Value {
     let entries = names.iter().zip(slots).filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
     entries.collect::<Map>().into()
 }

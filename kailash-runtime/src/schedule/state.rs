@@ -14,7 +14,7 @@ use kailash_core::{
 use super::{
     frame::{Frame, Lineage, Status},
     gather::gather,
-    scopes::EachState,
+    scopes::{Catcher, EachState},
 };
 use crate::plan::{Bound, Plan, Unit, Work};
 
@@ -60,7 +60,7 @@ pub(crate) fn too_many(given: usize, declared: usize) -> Error {
 pub(crate) struct Schedule {
     pub(super) plan: Arc<Plan>,
     bound: Bound,
-    lineage: Arc<Lineage>,
+    pub(super) lineage: Arc<Lineage>,
     /// Boxed, because a long cycle leaves an empty place for each of its turns.
     pub(super) frames: Vec<Option<Box<Frame>>>,
     ready: VecDeque<UnitKey>,
@@ -187,18 +187,21 @@ impl Schedule {
             return;
         }
         self.note(|| Note::Failed(unit, error.clone()));
-        if self.catch(unit.frame) {
-            return;
+        match self.catcher(unit.frame) {
+            Some(Catcher::Item { frame, each }) => return self.item_is_null(frame, each),
+            Some(Catcher::Told { frame }) => self.keep_first(frame, unit, error),
+            None => self.failures.push(Failure { unit, error }),
         }
-        self.failures.push(Failure { unit, error });
         self.after_failure(unit);
     }
 
-    /// A unit has failed and its error is noted: stops the run or goes on beside it, as the policy says.
+    /// A unit has failed and its error is noted: stops the run or goes on beside it, as the policy says. Where the failure
+    /// is told as a value the run goes on, and the value must not depend on what came first.
     pub(super) fn after_failure(&mut self, unit: UnitKey) {
         let Some((frame, _)) = self.live(unit) else { return };
         frame.failed = true;
-        match self.policy {
+        let told = matches!(self.catcher(unit.frame), Some(Catcher::Told { .. }));
+        match if told { FailurePolicy::SkipDependents } else { self.policy } {
             FailurePolicy::FailFast => {
                 self.mark(unit, Status::Failed);
                 self.fail_around(unit.frame);

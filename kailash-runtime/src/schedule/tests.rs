@@ -123,13 +123,16 @@ fn diamond() -> Flow {
     })
 }
 
-/// Something of everything: branches, a failure, cycles in each other, foreach, nesting.
+/// Something of everything: branches, a failure, two that are told, cycles in each other, foreach, nesting.
 fn rich() -> Flow {
     let mut item = Flow::new();
     item.node("one", Node::pass()).node("two", Node::pass()).wire("one.out", "two.x");
     let mut nested = Flow::new();
     nested.node("in1", Node::pass()).node("in2", Node::add()).wire("in1.out", "in2.a");
     nested.back("in2.out", "in2.b", CycleDraft::new(3));
+    let mut tried = Flow::new();
+    tried.node("fails too", Node::pass()).node("fails again", Node::pass()).node("works", Node::pass());
+    tried.wire("works.out", "fails again.x");
     flow(|flow| {
         flow.node("start", Node::give(0).gives(&["out", "dead"]))
             .node("dead", Node::pass())
@@ -141,6 +144,12 @@ fn rich() -> Flow {
         flow.node("beside", Node::add()).wire("start.out", "beside.a").wire("dead.out", "beside.b");
         flow.node("each", item.each(&[(0, "one.x")], "two.out", 2, OnItemError::Fail))
             .wire("start.out", "each.items");
+        flow.node(
+            "tried",
+            tried.tried(&[(0, "fails too.x"), (0, "works.x")], "fails again.out").needs(&["x"]),
+        )
+        .wire("start.out", "tried.x");
+        flow.node("told", Node::pass()).wire("tried.error", "told.x");
         flow.node("nest", nested.nested(&[(0, "in1.x")], &["in2.out"], None).needs(&["x"]))
             .wire("beside.out", "nest.x");
         flow.node("a", Node::add()).node("b", Node::add()).wire("nest.out", "a.a").wire("a.out", "b.a");

@@ -124,8 +124,14 @@ impl Flow {
 
     /// A node that runs this workflow once.
     pub fn nested(self, feeds: &[(usize, &str)], taps: &[&str], results_at: Option<usize>) -> Node {
-        let scope = self.scope(feeds, taps, Repeat::Once { results_at });
+        let scope = self.scope(feeds, taps, Repeat::Once { results_at, error_at: None });
         Node { within: self.bodies, ..Node::of(Body::scope(scope)) }
+    }
+
+    /// A node that runs this workflow once and gives `tap` as `out`, or else the failure within as `error`.
+    pub fn tried(self, feeds: &[(usize, &str)], tap: &str) -> Node {
+        let scope = self.scope(feeds, &[tap], Repeat::Once { results_at: None, error_at: Some(1) });
+        Node { within: self.bodies, ..Node::of(Body::scope(scope)) }.gives(&["out", "error"])
     }
 
     /// A node that runs this workflow for each item of its input `items`; `out` is the list of results.

@@ -39,6 +39,7 @@ mod streams;
 mod suspension;
 mod threads;
 mod tools;
+mod tried;
 mod values;
 
 use std::{sync::Arc, time::Duration};
@@ -194,6 +195,18 @@ suite! {
         ten_thousand_failed_items_are_no_trouble,
         what_is_no_list_fails_the_node,
         shared_inputs_are_the_same_for_every_item,
+    }
+    tried {
+        a_failure_within_is_told_as_a_value,
+        without_a_failure_the_error_is_a_branch_not_taken,
+        what_does_not_depend_on_a_told_failure_ends_before_it_is_told,
+        of_several_told_failures_it_is_that_of_the_first_unit_by_its_id,
+        a_failure_however_deep_is_told,
+        the_innermost_that_can_takes_a_failure,
+        a_missing_path_in_an_inner_output_is_told,
+        a_node_is_tried_again_before_its_failure_is_told,
+        a_failure_beside_it_is_one_of_the_run,
+        nothing_is_told_when_the_run_is_cancelled,
     }
     failures {
         fail_fast_gives_up_what_is_under_way_and_starts_nothing_more,

@@ -93,7 +93,8 @@ impl NodeType for Workflow {
         inner::check_fed(&inside, &feeds, setup);
         inner::check_names(self.rest.keys(), &inputs, &STATICS, setup);
         setup.ports = Ports { inputs: inputs.into(), outputs: outputs.into(), open_inputs: false };
-        self.scope = Some(Scope { workflow, feeds, taps, repeat: Repeat::Once { results_at } });
+        self.scope =
+            Some(Scope { workflow, feeds, taps, repeat: Repeat::Once { results_at, error_at: None } });
         Ok(())
     }
 
@@ -172,7 +173,7 @@ mod tests {
             ["last_merged_data", "results"]
         );
         let scope = scope(&node);
-        assert!(matches!(scope.repeat, Repeat::Once { results_at: Some(1) }));
+        assert!(matches!(scope.repeat, Repeat::Once { results_at: Some(1), error_at: None }));
         assert_eq!(scope.feeds[1].input, "condition_field");
     }
 
