@@ -2,7 +2,7 @@
 
 use kailash_core::Registry;
 
-const PROMISED: [(&str, &[&str]); 6] = [
+const PROMISED: [(&str, &[&str]); 5] = [
     ("coordination", &["EdgeCoordination", "EdgeStateMachine", "EdgeData", "EdgeAffinity"]),
     ("edge", &["EdgeWarming", "EdgeMonitoring", "EdgeMigration"]),
     (
@@ -19,7 +19,6 @@ const PROMISED: [(&str, &[&str]); 6] = [
     ),
     ("stream", &["KafkaConsumer", "StreamPublisher"]),
     ("llm", &["LLMAgent", "Embedding"]),
-    ("operations", &["SagaCoordinator"]),
 ];
 
 /// Names every promised type with the family it belongs to.

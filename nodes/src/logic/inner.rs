@@ -93,7 +93,7 @@ fn report(issues: Vec<Issue>, file: Option<&str>, setup: &mut Setup<'_>) {
 }
 
 /// The strongest effect of the workflow's nodes.
-fn effect(workflow: &Workflow) -> Effect {
+pub(super) fn effect(workflow: &Workflow) -> Effect {
     let has = |effect| workflow.nodes().iter().any(|node| node.config.effect == effect);
     if has(Effect::Effectful) {
         Effect::Effectful
@@ -136,7 +136,7 @@ impl<'w> Inside<'w> {
     }
 
     /// Whether the input cannot do without a value from outside.
-    fn wanting(&self, at: usize, input: usize) -> bool {
+    pub(super) fn wanting(&self, at: usize, input: usize) -> bool {
         let node = &self.workflow.nodes()[at];
         let Some(declared) = node.config.ports.inputs.get(input) else { return false };
         let of_node = self.parameters.of_node(&node.id).and_then(|given| given.get(&declared.name));

@@ -6,6 +6,7 @@ mod for_each;
 mod inner;
 mod mapping;
 mod merge;
+mod saga;
 mod switch;
 pub(crate) mod variables;
 mod workflow;
@@ -15,6 +16,7 @@ pub use expression::Expression;
 pub use for_each::ForEach;
 use kailash_core::{Registry, Result};
 pub use merge::Merge;
+pub use saga::SagaCoordinator;
 pub use switch::Switch;
 pub use workflow::Workflow;
 
@@ -27,6 +29,7 @@ pub fn register(registry: &mut Registry) -> Result<()> {
     registry.register::<Expression>()?;
     registry.register::<ForEach>()?;
     registry.register::<Merge>()?;
+    registry.register::<SagaCoordinator>()?;
     registry.register::<Switch>()?;
     registry.register::<Workflow>()
 }
