@@ -80,6 +80,7 @@ documents! {
     many_sensors_are_summed_up: "many_sensors";
     a_stream_is_filtered: "streaming_filter";
     python_scores_a_series: "python_scores";
+    a_saga_books_all_or_nothing: "saga_booking";
 }
 
 /// Where cargo puts the programs of the Rust examples.

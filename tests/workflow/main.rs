@@ -3,4 +3,5 @@
 #![expect(clippy::expect_used, reason = "a test stops where something it needs is missing")]
 
 mod big_file;
+mod saga;
 mod samples;
