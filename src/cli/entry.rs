@@ -12,7 +12,7 @@ use kailash_core::validate::Issue;
 use super::{
     answer,
     args::{Cli, Command},
-    completions, convert, graph, keys, new, nodes,
+    completions, convert, graph, keys, logs, new, nodes,
     refusal::Refusal,
     resume, run, runs, schema, serve,
     term::{Paint, err},
@@ -28,12 +28,15 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    log(cli.verbose);
+    // A host logs as its config says.
+    if !matches!(cli.command, Command::Serve(_)) {
+        logs::begin(cli.verbose);
+    }
     let done = match &cli.command {
         Command::Run(args) => run::main(args),
         Command::Resume(args) => resume::main(args),
         Command::Runs(args) => runs::main(args),
-        Command::Serve(args) => serve::main(args),
+        Command::Serve(args) => serve::main(args, cli.verbose),
         Command::Keys(args) => keys::main(args),
         Command::Validate(args) => validate::main(args),
         Command::Nodes(args) => nodes::main(args),
@@ -98,20 +101,4 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     // Where stderr is closed too, the exit status alone has to tell.
     drop(told);
     ExitCode::FAILURE
-}
-
-/// Logs to stderr, only when `-v` or RUST_LOG asks for it.
-fn log(verbose: u8) {
-    let filter = match (std::env::var("RUST_LOG"), verbose) {
-        (Ok(filter), _) if !filter.is_empty() => filter,
-        (_, 0) => return,
-        (_, 1) => "info".to_owned(),
-        (_, 2) => {
-            "info,kailash_core=debug,kailash_runtime=debug,kailash_nodes=debug,kailash_edge=debug".to_owned()
-        }
-        _ => "trace".to_owned(),
-    };
-    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    logs.with_ansi(Paint::stderr().is_on()).init();
 }

@@ -17,6 +17,7 @@ mod graph;
 mod journal;
 mod keys;
 mod load;
+mod logs;
 mod new;
 mod nodes;
 mod params;

@@ -6,14 +6,18 @@ use anyhow::{Context, Result};
 use kailash::{
     host::{
         Host,
-        config::{Config, Layers},
+        config::{Config, Layers, LogFormat},
     },
     http::Listener,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{refusal::Refusal, term::err};
+use super::{
+    logs::{self, Telemetry},
+    refusal::Refusal,
+    term::err,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +26,9 @@ Examples:
   kailash serve --workflows flows --listen 127.0.0.1:9000
   kailash serve --set runs.max_running=8 --set journal.keep_days=7
   kailash serve --check --config host.toml           print the whole config, begin nothing
+
+Logs go to stderr: `telemetry.log` says what, `info` at first; RUST_LOG and -v go before it. `telemetry.log_format=json`
+makes each an object.
 
 Settings come from defaults, then the file, then variables like KAILASH_HTTP__LISTEN, then flags.
 An address that others can reach needs an API key first: `kailash keys add NAME`.
@@ -79,28 +86,41 @@ impl Args {
 }
 
 /// Runs the command.
-pub(super) fn main(args: &Args) -> Result<ExitCode> {
+pub(super) fn main(args: &Args, verbose: u8) -> Result<ExitCode> {
     let config = args.config().map_err(Refusal::from)?;
+    logs::filter(&config.telemetry).map_err(Refusal::from)?;
     if args.check {
         use std::io::Write;
         let text = toml::to_string(&config).context("the config has no text")?;
         super::term::out().write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
+    let telemetry = Telemetry::begin(&config.telemetry, verbose).map_err(Refusal::from)?;
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let executor = executor.context("cannot make an executor")?;
     let served = executor.block_on(serve(config));
     // What was given up does not keep the process.
     executor.shutdown_timeout(Duration::from_secs(1));
+    telemetry.end();
     served
 }
 
-async fn serve(config: Config) -> Result<ExitCode> {
+/// Says what goes on, in the form of the log.
+fn say(format: LogFormat, what: &str) -> Result<()> {
     use std::io::Write;
+    match format {
+        LogFormat::Text => writeln!(err(), "{what}")?,
+        LogFormat::Json => tracing::info!("{what}"),
+    }
+    Ok(())
+}
+
+async fn serve(config: Config) -> Result<ExitCode> {
+    let format = config.telemetry.log_format;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut host = Arc::new(Host::start(config).await.map_err(Refusal::from)?);
     let listener = Listener::bind(Arc::clone(&host)).await.map_err(Refusal::from)?;
-    writeln!(err(), "kailash serves http://{}", listener.address())?;
+    say(format, &format!("kailash serves http://{}", listener.address()))?;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listener.serve(stop.clone(), LAST_ANSWERS));
     let failed = tokio::select! {
@@ -108,7 +128,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         _ = interrupt.recv() => false,
         () = host.failed() => true,
     };
-    writeln!(err(), "stopping: runs end or are put aside")?;
+    say(format, "stopping: runs end or are put aside")?;
     let resting = async {
         host.rest().await;
         stop.cancel();

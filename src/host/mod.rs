@@ -14,6 +14,7 @@ mod metrics;
 pub mod runs;
 mod start;
 mod supervise;
+pub mod trace;
 pub mod workflows;
 
 pub use events::Bus;

@@ -14,6 +14,7 @@ use super::{
     keys::Keys,
     runs::{Kept, Runs},
     supervise::{Policy, Supervisor},
+    trace::Spans,
     workflows::Workflows,
 };
 
@@ -69,18 +70,18 @@ impl Host {
         if let Some(folder) = &config.workflows.folder {
             workflows.register_folder(folder)?;
         }
-        let (bus, metrics) = (Bus::default(), Metrics::default());
+        let (bus, metrics, spans) = (Bus::default(), Metrics::default(), Spans::default());
         let settings = Settings {
             max_concurrency: config.runs.max_concurrency,
             timeout: (config.runs.timeout_s > 0).then(|| Duration::from_secs(config.runs.timeout_s)),
-            hooks: vec![metrics.hook(), bus.hook()],
+            hooks: vec![metrics.hook(), spans.hook(), bus.hook()],
             journal: kept.as_ref().map(|kept| kept.journal.clone()),
             park: kept.is_some(),
             ..Settings::default()
         };
         let runtime = by_name(config.runs.runtime.as_str(), services, settings)?;
         let limits = (config.runs.max_running, config.runs.max_waiting);
-        let runs = Runs::new(Arc::from(runtime), kept, workflows.clone(), metrics.clone(), limits);
+        let runs = Runs::new(Arc::from(runtime), kept, workflows.clone(), (metrics.clone(), spans), limits);
         runs.recover().await?;
         metrics.watch(runs.downgrade());
         let mut supervisor = Supervisor::default();

@@ -20,6 +20,7 @@ use super::{
 use crate::host::{
     keys::Scope,
     runs::{Request, SubmitKey, Submitted},
+    trace::TraceParent,
 };
 
 /// How whoever executes a workflow is answered.
@@ -130,7 +131,8 @@ async fn execute(
     let key = submit_key(&workflow, version, &inputs, headers)?;
     let params = Params::from_map(inputs, |id| workflow.position(id).is_some());
     let listened = asked.mode == Mode::Stream;
-    let request = Request { workflow, version, params, key, listened };
+    let parent = headers.get("traceparent").and_then(|parent| TraceParent::parse(parent.to_str().ok()?));
+    let request = Request { workflow, version, params, key, listened, parent };
     let submitted = app.0.host.runs.submit(request)?;
     let again = submitted.repeated;
     let response = match asked.mode {

@@ -8,9 +8,11 @@
 
 mod layers;
 mod sections;
+mod telemetry;
 
 pub use layers::Layers;
 pub use sections::{
     Config, HostSection, HttpSection, IdentitySection, JournalSection, RunsSection, RuntimeName,
     WorkflowsSection,
 };
+pub use telemetry::{Endpoint, LogFormat, TelemetrySection};

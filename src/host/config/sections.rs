@@ -6,6 +6,8 @@ use kailash_core::{Error, Result};
 use kailash_nodes::SecretRef;
 use serde::{Deserialize, Serialize};
 
+use super::TelemetrySection;
+
 /// Everything that a host is told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +24,8 @@ pub struct Config {
     pub workflows: WorkflowsSection,
     /// Who the host is among others.
     pub identity: IdentitySection,
+    /// What is logged, and where traces go.
+    pub telemetry: TelemetrySection,
 }
 
 /// The process and its data.
@@ -172,10 +176,10 @@ impl Default for RunsSection {
 }
 
 impl Config {
-    /// Checks the numbers.
+    /// Checks the numbers, and that this build can do what is asked for.
     ///
     /// # Errors
-    /// Kind `Invalid` with every limit that allows nothing.
+    /// Kind `Invalid` with every limit that allows nothing; what this build cannot do.
     pub fn validate(&self) -> Result<()> {
         let zeros = [
             ("http.max_body_bytes", self.http.max_body_bytes),
@@ -189,7 +193,7 @@ impl Config {
         ];
         let zeros: Vec<&str> = zeros.iter().filter(|(_, value)| *value == 0).map(|(key, _)| *key).collect();
         if zeros.is_empty() {
-            return Ok(());
+            return self.telemetry.validate();
         }
         Err(Error::invalid("config.zero", "a limit of 0 would allow nothing").at(zeros.join(", ")))
     }

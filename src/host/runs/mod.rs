@@ -40,7 +40,7 @@ pub use self::{
     submit::{Refused, Request, Submitted},
     table::{Filter, Head, SubmitKey},
 };
-use super::{config::JournalSection, metrics::Metrics, workflows::Workflows};
+use super::{config::JournalSection, metrics::Metrics, trace::Spans, workflows::Workflows};
 
 /// A handle to the runs of a host.
 #[derive(Clone)]
@@ -60,6 +60,7 @@ struct Inner {
     kept: Option<Kept>,
     workflows: Workflows,
     metrics: Metrics,
+    spans: Spans,
     clock: SystemClock,
     state: Mutex<State>,
     /// Told when a run begins, ends or is put aside.
@@ -104,7 +105,7 @@ impl Runs {
         runtime: Arc<dyn Runtime>,
         kept: Option<Kept>,
         workflows: Workflows,
-        metrics: Metrics,
+        (metrics, spans): (Metrics, Spans),
         (max_running, max_waiting): (usize, usize),
     ) -> Self {
         Self(Arc::new(Inner {
@@ -112,6 +113,7 @@ impl Runs {
             kept,
             workflows,
             metrics,
+            spans,
             clock: SystemClock::default(),
             state: Mutex::default(),
             changed: Notify::new(),

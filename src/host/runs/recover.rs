@@ -15,15 +15,21 @@ impl Runs {
     /// Damage in storage.
     pub(in crate::host) async fn recover(&self) -> Result<()> {
         let Some(kept) = &self.0.kept else { return Ok(()) };
-        let mut last: Option<RunId> = None;
+        let (mut last, mut known, mut cut_off): (Option<RunId>, u64, u64) = (None, 0, 0);
         loop {
             let page = kept.journal.runs(last, PAGE).await?;
             let Some(newest) = page.last() else { break };
             last = Some(*newest);
             for run in page {
-                let head = self.head_of(&kept.journal.summary(run).await?);
+                let summary = kept.journal.summary(run).await?;
+                (known, cut_off) = (known + 1, cut_off + u64::from(summary.status() == RunStatus::Running));
+                let head = self.head_of(&summary);
                 self.lock().table.insert(run, head);
             }
+        }
+        if known > 0 {
+            let suspended = self.count(RunStatus::Suspended) as u64 - cut_off;
+            tracing::info!(runs = known, cut_off, suspended, "runs were recovered; those cut off go on");
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use kailash_core::{
 use kailash_runtime::{Events, Permit, RunError, Start};
 
 use super::{Ended, Head, Live, Runs, SubmitKey, follow, stopping};
+use crate::host::trace::TraceParent;
 
 /// The labels under which a journal notes what the table needs again.
 pub(super) mod label {
@@ -28,6 +29,8 @@ pub struct Request {
     pub key: Option<SubmitKey>,
     /// Whether the run's events are listened to from its beginning.
     pub listened: bool,
+    /// The span elsewhere that the run's own belongs to.
+    pub parent: Option<TraceParent>,
 }
 
 /// Why a run did not begin.
@@ -134,6 +137,9 @@ impl Runs {
             state.table.insert(run, head);
             token
         };
+        if let Some(parent) = request.parent {
+            self.0.spans.asked_for(run, parent);
+        }
         let labels = labels(&request);
         let Request { workflow, version, params, listened, .. } = request;
         let begun = self.admission(run).map_err(Refused::from).and_then(|admission| {
@@ -148,6 +154,7 @@ impl Runs {
             }
             Err(refused) => {
                 self.lock().table.remove(run);
+                self.0.spans.refused(run);
                 Err(refused)
             }
         }
