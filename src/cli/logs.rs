@@ -110,7 +110,7 @@ mod tests {
     fn a_filter_of_the_config_is_refused_if_it_is_none() {
         let section = |log: &str| TelemetrySection { log: log.into(), ..TelemetrySection::default() };
         assert!(filter(&section("warn,kailash_runtime=debug")).is_ok());
-        let error = filter(&section("loud")).unwrap_err();
+        let error = filter(&section("kailash=loud")).unwrap_err();
         assert_eq!((error.code(), error.place()), ("config.log", Some("telemetry.log")));
     }
 }

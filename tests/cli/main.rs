@@ -15,3 +15,4 @@ mod salvage;
 mod signals;
 mod support;
 mod validate;
+mod watch;

@@ -1,9 +1,10 @@
-//! `kailash runs`: the runs of a journal.
+//! `kailash runs`: the runs of a journal, and those of a host as they happen.
 
 mod prune;
 mod report;
 mod salvage;
 mod show;
+mod watch;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -28,11 +29,12 @@ Examples:
   kailash runs --journal runs events last
   kailash runs --journal runs prune --ended-days 30
   kailash runs --journal runs salvage --to saved     what a damaged journal still holds
+  kailash runs watch                                 the runs of a host that serves, as they happen
 
 A run is `open` until it has ended: under way elsewhere, or cut off. `kailash resume` goes on with one. One that is
 `suspended` was put aside until a time comes or a signal is sent to it.";
 
-/// List, show and forget the runs of a journal
+/// List, show and forget the runs of a journal, or watch those of a host
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -51,6 +53,7 @@ enum Command {
     #[command(flatten)]
     Sound(Sound),
     Salvage(salvage::Args),
+    Watch(watch::Args),
 }
 
 /// Commands for a journal that can be opened.
@@ -71,6 +74,10 @@ enum Sound {
 
 /// Runs the command.
 pub(super) fn main(args: &Args) -> Result<ExitCode> {
+    // A host is asked, and not the journal that it keeps.
+    if let Some(Command::Watch(watch)) = &args.command {
+        return watch::main(watch, args.json);
+    }
     let Some(folder) = &args.journal else {
         let issue = Issue::error("journal.none", "which journal?");
         return Err(Refusal::of(issue.hint("give --journal FOLDER, or set KAILASH_JOURNAL")).into());
@@ -82,7 +89,7 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
     let command = match &args.command {
         Some(Command::Salvage(salvage)) => return salvage::main(folder, salvage, args.json),
         Some(Command::Sound(command)) => Some(command),
-        None => None,
+        Some(Command::Watch(_)) | None => None,
     };
     let journal = journal::open(folder)?;
     let printed = journal::wait(async {

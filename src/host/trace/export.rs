@@ -22,8 +22,8 @@ use crate::host::config::{Endpoint, TelemetrySection};
 
 /// How long one request to the collector may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the last spans may take on their way.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the exporter may take to come to its end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sends spans until it is shut down.
 pub struct Exporter(SdkTracerProvider);
@@ -34,7 +34,9 @@ impl Exporter {
     /// # Errors
     /// Kind `Unavailable`, code `otlp.flush`, if the collector did not take it in time.
     pub fn shut_down(self) -> Result<()> {
-        self.0.shutdown_with_timeout(PATIENCE).map_err(|error| {
+        // Only the flush tells whether the collector took them; it has 5 s.
+        let flushed = self.0.force_flush();
+        flushed.and(self.0.shutdown_with_timeout(PATIENCE)).map_err(|error| {
             let message = format!("the last spans did not reach the collector: {error}");
             Error::new(ErrorKind::Unavailable, "otlp.flush", message)
         })
