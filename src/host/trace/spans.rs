@@ -108,7 +108,7 @@ impl Spans {
             What::RunStarted { workflow, nodes } => self.run_began(event.run, workflow, *nodes),
             _ if self.0.open.load(Ordering::Acquire) == 0 => {}
             What::RunFinished { status, duration_ms } => {
-                self.run_ended(event.run, *status, Some(*duration_ms))
+                self.run_ended(event.run, *status, Some(*duration_ms));
             }
             What::RunSuspended { .. } => self.run_ended(event.run, RunStatus::Suspended, None),
             _ => {

@@ -75,7 +75,7 @@ impl Client {
     pub(super) fn new(url: &str, key: Option<&str>) -> Result<Self, Trouble> {
         let wrong = |message: &str| {
             let issue = Issue::error("url.invalid", message);
-            Trouble { issue: issue.hint("it looks like `http://127.0.0.1:8470`"), passing: false }
+            Trouble::of(issue.hint("it looks like `http://127.0.0.1:8470`"), false)
         };
         let mut base: Url = url.parse().map_err(|_| wrong("that is no URL"))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
@@ -146,10 +146,10 @@ impl Client {
         }
         if runs.len() > 1 {
             let message = format!("{} runs are called `{name}`", runs.len());
-            return Err(Trouble {
-                issue: Issue::error("run.ambiguous", message).hint("give more of the id"),
-                passing: false,
-            });
+            return Err(Trouble::of(
+                Issue::error("run.ambiguous", message).hint("give more of the id"),
+                false,
+            ));
         }
         runs.pop().ok_or_else(|| unknown(name))
     }
@@ -196,7 +196,7 @@ impl Client {
 
 fn unknown(name: &str) -> Trouble {
     let issue = Issue::error("run.unknown", format!("the host has no run `{name}`"));
-    Trouble { issue: issue.hint("`kailash runs watch` shows those under way"), passing: false }
+    Trouble::of(issue.hint("`kailash runs watch` shows those under way"), false)
 }
 
 /// The header that carries the key which `text` refers to.
@@ -205,7 +205,7 @@ fn token(text: &str) -> Result<HeaderValue, Trouble> {
     let reference = SecretRef::parse(text).ok_or_else(|| {
         let issue =
             Issue::error("key.reference", "a key is given as `env:NAME` or `file:PATH`, never by itself");
-        Trouble { issue: issue.hint("arguments can be seen by others on this machine"), passing: false }
+        Trouble::of(issue.hint("arguments can be seen by others on this machine"), false)
     })?;
     let token = reference.read_blocking("key.missing")?;
     let mut header = HeaderValue::try_from(format!("Bearer {token}"))
@@ -228,7 +228,7 @@ mod tests {
     fn refused(url: &str, key: Option<&str>) -> Issue {
         match Client::new(url, key) {
             Ok(_) => panic!("{url} {key:?} are taken"),
-            Err(trouble) => trouble.issue,
+            Err(trouble) => *trouble.issue,
         }
     }
 

@@ -69,14 +69,14 @@ pub(in crate::cli::runs) struct Args {
 /// Runs the command.
 pub(in crate::cli::runs) fn main(args: &Args, as_json: bool) -> Result<ExitCode> {
     let refused = |issue| Refusal::of(issue);
-    let client = Client::new(&args.url, args.key.as_deref()).map_err(|trouble| refused(trouble.issue))?;
+    let client = Client::new(&args.url, args.key.as_deref()).map_err(|trouble| refused(*trouble.issue))?;
     let paint = Paint::stdout();
     // A terminal that takes no colours may take no other commands either.
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let live = !as_json && !dumb && io::stdout().is_terminal();
     wait(async {
         let run = match &args.run {
-            Some(name) => Some(client.find(name).await.map_err(|trouble| refused(trouble.issue))?.run_id),
+            Some(name) => Some(client.find(name).await.map_err(|trouble| refused(*trouble.issue))?.run_id),
             None => None,
         };
         let url = client.url().to_owned();

@@ -87,8 +87,8 @@ impl Feed {
             let error = Error::internal("the host was lost").with_retry(Retry::Now);
             let wait = AGAIN.next_delay(failures, &error, 0.0).filter(|_| passing && known);
             let told = match wait {
-                Some(wait) => Heard::Lost(issue, wait),
-                None => Heard::Refused(issue),
+                Some(wait) => Heard::Lost(*issue, wait),
+                None => Heard::Refused(*issue),
             };
             if self.sender.send(told).await.is_err() {
                 return;

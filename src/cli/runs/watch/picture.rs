@@ -80,7 +80,7 @@ impl Canvas {
         let line = format!("{url}  {what}  {rate} events/s");
         let mut lines = vec![self.paint.bold(one_line(&line, self.width))];
         if let Some((why, again)) = &board.lost {
-            let left = again.saturating_since(now).as_secs();
+            let left = again.saturating_since(now).as_secs_f64().ceil();
             lines.push(self.paint.yellow(one_line(&format!("{why}: again in {left} s"), self.width)));
         } else if board.missed > 0 {
             let line = format!("lagged: {} events came too fast and were missed", board.missed);
@@ -115,7 +115,10 @@ impl Canvas {
     }
 
     fn status(self, status: RunStatus) -> String {
-        let name = format!("{:<9}", status.as_str());
+        self.toned(status, format!("{:<9}", status.as_str()))
+    }
+
+    fn toned(self, status: RunStatus, name: String) -> String {
         match status {
             RunStatus::Completed => self.paint.green(name),
             RunStatus::Failed | RunStatus::Cancelled => self.paint.red(name),
@@ -130,10 +133,10 @@ impl Canvas {
         let until = run.ended.unwrap_or(host_now);
         let elapsed = run.began.map(|began| lasted(until.saturating_since(began))).unwrap_or_default();
         let mut lines = self.head(board, url, &format!("run {}", run.id), now);
-        let status = self.status(run.status);
+        let status = self.toned(run.status, run.status.as_str().to_owned());
         let waits = run.waits.as_deref().unwrap_or_default();
         let workflow = one_line(&run.workflow, 40);
-        let line = format!("{workflow}  {}  {elapsed}  {} nodes  {waits}", status.trim_end(), nodes(run));
+        let line = format!("{workflow}  {status}  {elapsed}  {} done  {waits}", nodes(run));
         lines.push(line.trim_end().to_owned());
         lines.push(String::new());
         let place = self.height.saturating_sub(lines.len() + 1);

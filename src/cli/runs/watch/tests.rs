@@ -184,7 +184,7 @@ fn what_the_journal_knows_of_the_run_that_is_watched_is_taken_up() {
     fed.0.stands(&Standing { runs: vec![head(A, "ingest", RunStatus::Running, 0, None)], past: known });
     let shown = fed.shown(1_000, 100, 9);
     assert!(shown.contains("✓ read") && shown.contains("▸ post") && shown.contains("▸ each"), "{shown}");
-    assert!(shown.contains("1 nodes"), "{shown}");
+    assert!(shown.contains("1 done"), "{shown}");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn what_ended_unheard_is_put_away_and_old_events_do_not_wake_it() {
 fn a_lost_host_is_told_with_when_it_is_asked_again() {
     let mut fed = busy();
     fed.0.lose("the host ended the stream of events", here(60_000), Duration::from_secs(4));
-    assert!(fed.shown(61_500, 100, 20).contains("the host ended the stream of events: again in 2 s"));
+    assert!(fed.shown(61_500, 100, 20).contains("the host ended the stream of events: again in 3 s"));
     fed.0.stands(&Standing { runs: Vec::new(), past: Vec::new() });
     assert!(!fed.shown(61_500, 100, 20).contains("again in"));
 }

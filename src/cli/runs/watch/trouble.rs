@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// What went wrong.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
-    pub(super) issue: Issue,
+    pub(super) issue: Box<Issue>,
     /// Whether trying again may help.
     pub(super) passing: bool,
 }
@@ -21,24 +21,29 @@ struct Problem {
 }
 
 impl Trouble {
+    /// What `issue` says; it may pass by itself.
+    pub(super) fn of(issue: Issue, passing: bool) -> Self {
+        Self { issue: Box::new(issue), passing }
+    }
+
     /// Nothing answers at `url`.
     pub(super) fn unreachable(url: &str, error: &reqwest::Error) -> Self {
         let error = error.without_url_in_text();
         let issue = Issue::error("host.unreachable", format!("no host answers at {url}: {error}"));
         let hint = "is `kailash serve` running there? `--url` names another host";
-        Self { issue: issue.hint(hint), passing: true }
+        Self::of(issue.hint(hint), true)
     }
 
     /// The host went away.
     pub(super) fn gone(what: &str) -> Self {
-        Self { issue: Issue::error("host.gone", what), passing: true }
+        Self::of(Issue::error("host.gone", what), true)
     }
 
     /// Something answers that is no host.
     pub(super) fn stranger(url: &str, what: &str) -> Self {
         let issue =
             Issue::error("host.stranger", format!("what answers at {url} is no Kailash host: {what}"));
-        Self { issue: issue.hint("`--url` names the host"), passing: false }
+        Self::of(issue.hint("`--url` names the host"), false)
     }
 
     /// The host answered with `status` and `content`.
@@ -57,13 +62,13 @@ impl Trouble {
             _ => problem.hint,
         };
         let issue = Issue::error(&problem.code, problem.detail);
-        Self { issue: hint.into_iter().fold(issue, Issue::hint), passing }
+        Self::of(hint.into_iter().fold(issue, Issue::hint), passing)
     }
 }
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        Self { issue: Issue::from_error(&error), passing: false }
+        Self::of(Issue::from_error(&error), false)
     }
 }
 
