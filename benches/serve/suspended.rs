@@ -40,7 +40,7 @@ pub(crate) fn measure(folder: &Path) -> Done {
         let mut ends = Vec::with_capacity(1000);
         for at in 0..RUNS {
             let (workflow, params) = (workflow.clone(), Params::new());
-            let request = Request { workflow, version: 0, params, key: None, listened: false };
+            let request = Request { workflow, version: 0, params, key: None, listened: false, parent: None };
             ends.push(host.runs.submit(request)?);
             if ends.len() == 1000 || at + 1 == RUNS {
                 for submitted in ends.drain(..) {

@@ -49,7 +49,14 @@ async fn ten_thousand_runs_wait_for_their_turn_and_survive_a_restart() {
     let workflow = served.host.workflows.newest("count").unwrap().workflow;
     let hold = served.host.workflows.newest("hold").unwrap().workflow;
     let submit = |workflow: &kailash::Workflow, params: Params| {
-        let request = Request { workflow: workflow.clone(), version: 1, params, key: None, listened: false };
+        let request = Request {
+            workflow: workflow.clone(),
+            version: 1,
+            params,
+            key: None,
+            listened: false,
+            parent: None,
+        };
         served.host.runs.submit(request).unwrap()
     };
     let holding: Vec<_> = (0..4).map(|_| submit(&hold, Params::new())).collect();
