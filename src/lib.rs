@@ -47,6 +47,12 @@ mod guides {
     mod documents {}
     #[doc = include_str!("../guides/durability.md")]
     mod durability {}
+    #[doc = include_str!("../guides/embedding.md")]
+    mod embedding {}
+    #[doc = include_str!("../guides/serving.md")]
+    mod serving {}
+    #[doc = include_str!("../guides/operating.md")]
+    mod operating {}
     #[doc = include_str!("../README.md")]
     mod readme {}
 }

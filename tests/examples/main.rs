@@ -91,7 +91,9 @@ fn program(name: &str) -> PathBuf {
 
 #[test]
 fn the_rust_examples_run() {
-    for (name, promised) in [("custom_node", "peak at"), ("embedded", "answered")] {
+    for (name, promised) in
+        [("custom_node", "peak at"), ("embedded", "answered"), ("axum_service", "99: \"alarm\"")]
+    {
         let output = Command::new(program(name)).current_dir(env!("CARGO_MANIFEST_DIR")).output();
         let output = output.unwrap_or_else(|error| panic!("{name}: {error}"));
         let text = String::from_utf8_lossy(&output.stdout);

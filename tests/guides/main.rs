@@ -64,7 +64,9 @@ fn follow(guide: &str) {
     for block in blocks(&text) {
         let place = format!("{guide}:{}", block.line);
         if let Some(file) = attribute(&block.info, "file") {
-            std::fs::write(folder.path().join(file), &block.body).expect("a file of the guide");
+            let file = folder.path().join(file);
+            std::fs::create_dir_all(file.parent().expect("it is in a folder")).expect("its folder");
+            std::fs::write(file, &block.body).expect("a file of the guide");
         } else if block.info.starts_with("sh") {
             let run = Command::new("bash")
                 .args(["-euo", "pipefail", "-c", &block.body])
@@ -114,6 +116,9 @@ guides! {
     writing_a_node_works_as_written: "writing-a-node.md";
     documents_work_as_written: "documents.md";
     durability_works_as_written: "durability.md";
+    serving_works_as_written: "serving.md";
+    operating_works_as_written: "operating.md";
+    embedding_works_as_written: "embedding.md";
     runtimes_work_as_written: "runtimes.md";
     performance_works_as_written: "performance.md";
     the_catalog_works_as_written: "node-catalog.md";
