@@ -19,6 +19,7 @@ pub use kailash_runtime::ParallelRuntime;
 
 pub use kailash_nodes::register_all;
 
+pub mod graph;
 #[cfg(feature = "serve")]
 pub mod host;
 #[cfg(feature = "serve")]

@@ -1,26 +1,13 @@
-//! `kailash graph`: a picture of a workflow.
-//!
-//! ```text
-//! document ──> Picture (nodes, lines) ──> mermaid | dot | text
-//!                                   └───> layout ──> svg
-//! ```
-//! It is drawn from the document as it stands: one that could not run has a picture too.
+//! `kailash graph`: a picture of a workflow, or lines of text.
 
-mod dot;
-mod layout;
-mod measure;
-mod mermaid;
-mod picture;
-mod style;
-mod svg;
 mod text;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
+use kailash::graph::{MAX_DRAWN, Picture};
 use kailash_core::validate::Issue;
 
-use self::picture::Picture;
 use super::{
     file, load,
     refusal::Refusal,
@@ -35,9 +22,6 @@ Examples:
   kailash graph flow.yaml --format text
 
 Thick lines are streams, dashed lines lead back in a cycle. Names of ports stand at a line where a node has several.";
-
-/// Nodes that a picture holds: more could not be read.
-const MAX_DRAWN: usize = 2000;
 
 /// Draw a workflow
 #[derive(Debug, clap::Args)]
@@ -82,15 +66,15 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         _ => Format::Mermaid,
     });
     let drawn = match format {
-        Format::Mermaid => mermaid::draw(&picture),
-        Format::Dot => dot::draw(&picture),
+        Format::Mermaid => picture.mermaid(),
+        Format::Dot => picture.dot(),
         Format::Text => text::draw(&picture),
         Format::Svg if picture.nodes.len() > MAX_DRAWN => {
             let message = format!("a picture of {} nodes could not be read", picture.nodes.len());
             let hint = format!("up to {MAX_DRAWN} nodes are drawn; --format dot or text takes any number");
             return Err(Refusal::of(Issue::error("graph.limit", message).hint(hint)).into());
         }
-        Format::Svg => svg::draw(&picture),
+        Format::Svg => picture.svg(),
     };
     file::write(args.output.as_deref(), &drawn)?;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! Lines of text: each node with what leads out of it.
 
-use super::picture::Picture;
+use kailash::graph::Picture;
+
 use crate::cli::term::clean;
 
 /// Draws `picture`.

@@ -8,36 +8,52 @@ use kailash_core::{
     workflow::{ConnectionDraft, CycleDraft, Document},
 };
 
+use super::{dot, mermaid, svg};
+
+/// Nodes that a picture in SVG holds: more could not be read.
+pub const MAX_DRAWN: usize = 2000;
+
 /// A workflow to be drawn.
-pub(super) struct Picture {
+#[derive(Clone, Debug)]
+pub struct Picture {
     /// Its name.
-    pub(super) title: String,
-    pub(super) nodes: Vec<Shape>,
-    pub(super) lines: Vec<Line>,
+    pub title: String,
+    /// Its nodes, in the order of the document.
+    pub nodes: Vec<Shape>,
+    /// Its connections, as far as both ends exist.
+    pub lines: Vec<Line>,
 }
 
 /// A node.
-pub(super) struct Shape {
-    pub(super) id: String,
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Its id.
+    pub id: String,
     /// The name of its type, as the document has it.
-    pub(super) kind: String,
+    pub kind: String,
     /// The category of its type; empty for an unknown one.
-    pub(super) category: &'static str,
+    pub category: &'static str,
     /// What the type does.
-    pub(super) summary: &'static str,
+    pub summary: &'static str,
 }
 
 /// A connection.
-pub(super) struct Line {
-    pub(super) from: usize,
-    pub(super) output: String,
-    pub(super) to: usize,
-    pub(super) input: String,
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The position of the node that it leaves.
+    pub from: usize,
+    /// The output that it leaves.
+    pub output: String,
+    /// The position of the node that it enters.
+    pub to: usize,
+    /// The input that it enters.
+    pub input: String,
     /// Whether the output's and the input's name tell anything.
-    pub(super) named: [bool; 2],
+    pub named: [bool; 2],
     /// Set on a line that leads back: what ends the cycle.
-    pub(super) back: Option<String>,
-    pub(super) stream: bool,
+    pub back: Option<String>,
+    /// Whether it carries a stream.
+    pub stream: bool,
 }
 
 /// Names that a lone port has anyway.
@@ -45,7 +61,8 @@ const PLAIN: [&str; 8] = ["result", "data", "output", "input", "input_data", "it
 
 impl Picture {
     /// The picture of `document`, and how many connections it has that lead to no node.
-    pub(super) fn of(document: &Document, registry: &Registry) -> (Self, usize) {
+    #[must_use]
+    pub fn of(document: &Document, registry: &Registry) -> (Self, usize) {
         let types: Vec<Option<&RegisteredType>> =
             document.nodes.iter().map(|node| registry.get(&node.type_name).ok().map(AsRef::as_ref)).collect();
         let nodes = document.nodes.iter().zip(&types).map(|(node, registered)| Shape {
@@ -73,6 +90,25 @@ impl Picture {
         let lines: Vec<Line> = document.connections.iter().filter_map(line).collect();
         let lost = document.connections.len() - lines.len();
         (Self { title: document.name.to_string(), nodes: nodes.collect(), lines }, lost)
+    }
+
+    /// A picture that stands for itself, with a style for light pages and one for dark ones. Its time grows with nodes
+    /// and lines: see [`MAX_DRAWN`].
+    #[must_use]
+    pub fn svg(&self) -> String {
+        svg::draw(self)
+    }
+
+    /// A digraph for Graphviz.
+    #[must_use]
+    pub fn dot(&self) -> String {
+        dot::draw(self)
+    }
+
+    /// A Mermaid flowchart.
+    #[must_use]
+    pub fn mermaid(&self) -> String {
+        mermaid::draw(self)
     }
 }
 
