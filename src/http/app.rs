@@ -7,15 +7,16 @@ use axum::{
     handler::Handler,
     http::StatusCode,
     middleware::from_fn_with_state,
-    routing::{MethodFilter, MethodRouter, on},
+    routing::{MethodFilter, MethodRouter, get, on},
 };
 use kailash_core::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     events, execute,
+    graph::{self, Drawing},
     guard::{Guard, guard},
-    nodes, openapi,
+    nodes, openapi, page,
     problem::Problem,
     runs, system, workflows,
 };
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub(super) host: Arc<Host>,
     pub(super) config: HttpSection,
     pub(super) guard: Guard,
+    pub(super) drawing: Drawing,
     /// Cancelled when no more is served: streams without end come to theirs.
     pub(super) stopping: CancellationToken,
 }
@@ -37,7 +39,7 @@ impl App {
     pub(super) fn new(host: Arc<Host>, address: SocketAddr, stopping: CancellationToken) -> Self {
         let config = host.config.http.clone();
         let guard = Guard::new(&config, address);
-        Self(Arc::new(Shared { host, config, guard, stopping }))
+        Self(Arc::new(Shared { host, config, guard, drawing: Drawing::default(), stopping }))
     }
 }
 
@@ -77,6 +79,7 @@ pub(super) fn routes() -> Vec<Route> {
         route(DELETE, "/workflows/{name}", workflows::delete),
         route(GET, "/workflows/{name}/versions", workflows::versions),
         route(GET, "/workflows/{name}/schema", workflows::schema),
+        route(GET, "/workflows/{name}/graph", graph::picture),
         route(POST, "/workflows/{name}/execute", execute::registered),
         route(GET, "/workflows/{name}/status/{run}", runs::status_of),
         route(POST, "/execute", execute::any),
@@ -93,11 +96,13 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// The router of all routes.
+/// The router of all routes, and of the page for people.
 pub(super) fn router(app: App) -> Router {
     let routes = routes().into_iter();
     let router = routes.fold(Router::new(), |router, route| router.route(route.path, route.handler));
     router
+        .route("/", get(page::index))
+        .route("/page/{file}", get(page::file))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(from_fn_with_state(app.clone(), guard))

@@ -41,7 +41,7 @@ pub(super) struct Part {
 /// How many workflows a page has, if the client does not say, and at most.
 const PAGE: (usize, usize) = (100, 1000);
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     match query {
         Ok(Query(query)) => Ok(query),
         Err(error) => Err(Error::invalid("http.query", error.body_text()).into()),
@@ -161,7 +161,7 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn found(app: &App, name: &str, which: Which) -> Result<Version, Problem> {
+pub(super) fn found(app: &App, name: &str, which: Which) -> Result<Version, Problem> {
     let workflows = &app.0.host.workflows;
     Ok(match which.version {
         Some(version) => workflows.version(name, version)?,

@@ -69,11 +69,17 @@ pub(super) fn paths() -> Json {
         .parameters([name(), version()])
         .answers(200, "The schema, draft 2020-12.", json_of("InputSchema"))
         .refuses(404, UNKNOWN);
+    let graph = read("getGraph", "A picture of a workflow")
+        .about("Up to 500 nodes and 2000 connections.")
+        .parameters([name(), version()])
+        .answers(200, "The picture.", json!({ "image/svg+xml": { "schema": { "type": "string" } } }))
+        .refuses(404, UNKNOWN);
     json!({
         "/workflows": { "get": Json::from(list), "post": Json::from(register) },
         "/workflows/{name}": { "get": Json::from(get), "put": Json::from(put), "delete": Json::from(delete) },
         "/workflows/{name}/versions": { "get": Json::from(versions) },
         "/workflows/{name}/schema": { "get": Json::from(schema) },
+        "/workflows/{name}/graph": { "get": Json::from(graph) },
     })
 }
 
