@@ -220,6 +220,7 @@ impl Browser {
 
     /// Keeps a picture of the whole page as `page/NAME.png` in the folder of what is built.
     pub(crate) fn keep(&mut self, name: &str) {
+        self.js("scrollTo(0, 0)");
         let metrics = self.call("Page.getLayoutMetrics", json!({}));
         let size = &metrics["cssContentSize"];
         let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});

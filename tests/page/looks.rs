@@ -26,6 +26,16 @@ const FAULTS: &str = r"(() => {
         const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
         if (contrast < 4.5) faults.push(`${contrast.toFixed(2)} ${element.outerHTML.slice(0, 80)}`);
     }
+    for (const track of document.querySelectorAll('.track')) {
+        if (track.getBoundingClientRect().width < innerWidth / 3) faults.push('a narrow track');
+    }
+    const rows = [...document.querySelectorAll('.timeline li, .runs tr, .happening li, .fields, .tiles, .cards, .pair')];
+    for (const row of rows.filter((row) => row.checkVisibility())) {
+        const boxes = [...row.children].map((cell) => cell.getBoundingClientRect()).filter((box) => box.width > 1);
+        const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+        if (boxes.some((a, at) => boxes.slice(at + 1).some((b) => meet(a, b)))) faults.push(`overlap ${row.outerHTML.slice(0, 80)}`);
+        if (boxes.some((box) => box.right > innerWidth + 1 && !row.closest('.picture'))) faults.push(`beyond the edge ${row.outerHTML.slice(0, 80)}`);
+    }
     if (document.documentElement.scrollWidth > innerWidth) faults.push(`${document.documentElement.scrollWidth} wide`);
     return faults;
 })()";

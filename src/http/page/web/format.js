@@ -35,16 +35,10 @@ export function span(ms) {
 }
 
 /** A day and time of the place where the browser is. */
-export function moment(at) {
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? String(at) : `${date.toLocaleDateString("sv")} ${date.toLocaleTimeString("sv")}`;
-}
+export const moment = (at) => new Date(at).toLocaleString("sv");
 
 /** A time of day with milliseconds. */
-export function clock(at) {
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? "" : `${date.toLocaleTimeString("sv")}.${String(date.getMilliseconds()).padStart(3, "0")}`;
-}
+export const clock = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 
 /** How long ago something was. */
 export function ago(at) {

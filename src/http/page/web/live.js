@@ -20,6 +20,7 @@ function line(event) {
 function text({ attempt = 1, data = {} }) {
   const parts = Object.entries(data).map(([name, value]) => {
     if (name.endsWith("_ms")) return span(value);
+    if (value?.length === 0) return "";
     return typeof value === "string" ? value : `${name.replace("_", " ")} ${value}`;
   });
   return [attempt > 1 && `attempt ${attempt}`, ...parts].filter(Boolean).join(" · ");
