@@ -81,19 +81,19 @@ impl Browser {
         let hearing = Arc::clone(&inbox);
         std::thread::spawn(move || hear(stdout, &hearing));
         let mut browser = Self { child, stdin, inbox, session: String::new(), last: 0, _folder: folder };
-        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
+        let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let attached = browser.call("Target.attachToTarget", attach);
+        let attached = browser.call("Target.attachToTarget", &attach);
         browser.session = attached["sessionId"].as_str().unwrap().to_owned();
         for domain in DOMAINS {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.call(&format!("{domain}.enable"), &json!({}));
         }
         browser.size(1200, 900);
         browser
     }
 
     /// Calls a method of the protocol.
-    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, params: &Value) -> Value {
         self.last += 1;
         let mut message = json!({"id": self.last, "method": method, "params": params});
         if !self.session.is_empty() {
@@ -110,7 +110,7 @@ impl Browser {
     /// Opens `url` and waits until it is loaded; another place of the same page needs no loading.
     pub(crate) fn open(&mut self, url: &str) {
         let before = self.loads();
-        let opened = self.call("Page.navigate", json!({"url": url}));
+        let opened = self.call("Page.navigate", &json!({"url": url}));
         assert!(opened["errorText"].is_null(), "{opened}");
         if opened["loaderId"].is_string() {
             self.inbox.wait(url, |heard| (count_loads(heard) > before).then_some(()));
@@ -120,7 +120,7 @@ impl Browser {
     /// Loads the page anew.
     pub(crate) fn reload(&mut self) {
         let before = self.loads();
-        self.call("Page.reload", json!({}));
+        self.call("Page.reload", &json!({}));
         self.inbox.wait("a reload", |heard| (count_loads(heard) > before).then_some(()));
     }
 
@@ -138,7 +138,7 @@ impl Browser {
     /// The value of a JavaScript expression, awaited if it is a promise.
     pub(crate) fn js(&mut self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let told = self.call("Runtime.evaluate", asked);
+        let told = self.call("Runtime.evaluate", &asked);
         assert!(told["exceptionDetails"].is_null(), "{expression}: {told}");
         told["result"]["value"].clone()
     }
@@ -185,14 +185,14 @@ impl Browser {
         ));
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
-            self.call("Input.dispatchMouseEvent", event);
+            self.call("Input.dispatchMouseEvent", &event);
         }
     }
 
     /// Types `text` into the field that `selector` finds.
     pub(crate) fn enter(&mut self, selector: &str, text: &str) {
         self.click(selector);
-        self.call("Input.insertText", json!({"text": text}));
+        self.call("Input.insertText", &json!({"text": text}));
     }
 
     /// Presses a key.
@@ -201,31 +201,31 @@ impl Browser {
         for kind in ["keyDown", "keyUp"] {
             let event =
                 json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
-            self.call("Input.dispatchKeyEvent", event);
+            self.call("Input.dispatchKeyEvent", &event);
         }
     }
 
     /// Makes the window so large.
     pub(crate) fn size(&mut self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
     /// Whether people want it dark.
     pub(crate) fn dark(&mut self, dark: bool) {
         let scheme = if dark { "dark" } else { "light" };
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.call("Emulation.setEmulatedMedia", media);
+        self.call("Emulation.setEmulatedMedia", &media);
     }
 
     /// Keeps a picture of the whole page as `page/NAME.png` in the folder of what is built.
     pub(crate) fn keep(&mut self, name: &str) {
         self.js("scrollTo(0, 0)");
-        let metrics = self.call("Page.getLayoutMetrics", json!({}));
+        let metrics = self.call("Page.getLayoutMetrics", &json!({}));
         let size = &metrics["cssContentSize"];
         let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
         let shot = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
-        let shot = self.call("Page.captureScreenshot", shot);
+        let shot = self.call("Page.captureScreenshot", &shot);
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("page");
         std::fs::create_dir_all(&folder).unwrap();
         let picture = base64(shot["data"].as_str().unwrap());

@@ -10,8 +10,18 @@ use tempfile::TempDir;
 
 pub(crate) struct Host {
     folder: TempDir,
-    child: Child,
+    process: Process,
     pub(crate) address: SocketAddr,
+}
+
+/// A process that ends with its owner.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 impl Host {
@@ -26,20 +36,19 @@ impl Host {
         for (name, document) in workflows {
             std::fs::write(folder.path().join("flows").join(name), document).unwrap();
         }
-        let (child, address) = serve(&folder, "127.0.0.1:0", settings);
-        Self { folder, child, address }
+        let (process, address) = serve(&folder, "127.0.0.1:0", settings);
+        Self { folder, process, address }
     }
 
     /// Kills the process and starts another with the same data at the same address.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        let (child, address) = serve(&self.folder, &self.address.to_string(), &[]);
-        (self.child, self.address) = (child, address);
+        (self.process, self.address) = serve(&self.folder, &self.address.to_string(), &[]);
     }
 
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.process.0.kill().unwrap();
+        self.process.0.wait().unwrap();
     }
 
     pub(crate) fn url(&self, place: &str) -> String {
@@ -54,25 +63,18 @@ impl Host {
     }
 }
 
-impl Drop for Host {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 fn kailash(folder: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kailash"));
     command.current_dir(folder.path()).args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
     command
 }
 
-fn serve(folder: &TempDir, listen: &str, settings: &[&str]) -> (Child, SocketAddr) {
+fn serve(folder: &TempDir, listen: &str, settings: &[&str]) -> (Process, SocketAddr) {
     let mut command =
         kailash(folder, &["serve", "--listen", listen, "--data", "data", "--workflows", "flows"]);
     command.args(settings.iter().flat_map(|setting| ["--set", setting]));
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut process = Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut said = BufReader::new(process.0.stderr.take().unwrap());
     let mut before = String::new();
     loop {
         let mut line = String::new();
@@ -80,7 +82,7 @@ fn serve(folder: &TempDir, listen: &str, settings: &[&str]) -> (Child, SocketAdd
         if let Some(address) = line.trim().strip_prefix("kailash serves http://") {
             // What it says is read, so that it never waits for a reader.
             std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
-            return (child, address.parse().unwrap());
+            return (process, address.parse().unwrap());
         }
         before += &line;
     }

@@ -31,7 +31,7 @@ fn the_key_is_asked_for_and_kept_for_this_tab_alone() {
     // Where it is, and where it is not.
     assert_eq!(browser.js("Object.values(sessionStorage)"), json!([key]));
     assert_eq!(browser.js("localStorage.length"), 0);
-    assert_eq!(browser.call("Network.getCookies", json!({}))["cookies"], json!([]));
+    assert_eq!(browser.call("Network.getCookies", &json!({}))["cookies"], json!([]));
     assert_eq!(browser.js(&format!("document.documentElement.outerHTML.includes('{key}')")), false);
     open_workflow(&mut browser, &host, "daily-report");
     browser.reload();

@@ -79,9 +79,9 @@ fn inputs_are_sent_as_they_were_typed_and_refusals_stand_next_to_their_field() {
     // A whole number that the browser could not hold, under a name of its own.
     let legends = "[...document.querySelectorAll('fieldset')].find((f) => f.querySelector('legend').innerText === 'scale')";
     browser.js(&format!("{legends}.querySelector('.plain').click()"));
-    browser.call("Input.insertText", json!({"text": "note"}));
+    browser.call("Input.insertText", &json!({"text": "note"}));
     browser.js(&format!("{legends}.querySelector('.pair textarea').focus()"));
-    browser.call("Input.insertText", json!({"text": "9007199254740993"}));
+    browser.call("Input.insertText", &json!({"text": "9007199254740993"}));
     press_execute(&mut browser, "completed");
     browser.until_text("9007199254740993");
     let log = browser.complaints();
@@ -120,7 +120,7 @@ fn a_run_that_waits_takes_a_signal_and_another_is_cancelled() {
     // The question whether it is meant holds the page until it is answered.
     browser.js("void setTimeout(() => document.querySelector('#cancel').click())");
     browser.until_event("Page.javascriptDialogOpening");
-    browser.call("Page.handleJavaScriptDialog", json!({"accept": true}));
+    browser.call("Page.handleJavaScriptDialog", &json!({"accept": true}));
     browser.until("document.querySelector('#status').innerText === 'cancelled'");
     browser.until("!document.querySelector('#cancel')");
     assert_eq!(browser.complaints(), [""; 0]);
