@@ -63,7 +63,8 @@ async fn a_failed_run_is_a_problem_whose_status_derives_from_the_error() {
     assert_eq!((&told["hint"], &told["run_status"]), (&json!("mend it"), &json!("failed")));
     assert_eq!(told["errors"][0]["node"], "broken");
     let run = told["run_id"].as_str().unwrap();
-    assert_eq!(served.get(&format!("/status/{run}")).await.1["status"], "failed");
+    let (_, again) = served.get(&format!("/status/{run}")).await;
+    assert_eq!((&again["status"], &again["errors"][0]["node"]), (&json!("failed"), &json!("broken")));
 }
 
 async fn keyed(served: &Served, workflow: &str, key: &str, body: &Json) -> (StatusCode, Json, bool) {

@@ -111,9 +111,7 @@ async fn names_that_lead_elsewhere_are_refused_and_touch_no_file() {
             "{name:?}"
         );
     }
-    for path in
-        ["/workflows/..%2F..%2Fetc%2Fpasswd", "/workflows/%2e%2e", "/workflows/a%00b", "/workflows/%ff"]
-    {
+    for path in ["/workflows/..%2F..%2Fetc%2Fpasswd", "/workflows/a%00b", "/workflows/%ff"] {
         let response = served.request(Method::GET, path).send().await.unwrap();
         let (status, _) = read(response).await;
         assert!(

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use kailash_core::{
-    Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, Value,
+    Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, UnitId, Value,
     exec::Timestamp,
     format::document_of,
     node::{Outputs, Wake, Woken},
@@ -15,6 +15,7 @@ use super::{
     record::{FORMAT, Record, UnitPath},
     records::{Records, unknown},
 };
+use crate::run::NodeError;
 
 /// A run as its journal knows it.
 pub struct Past {
@@ -198,6 +199,21 @@ impl Past {
     #[must_use]
     pub fn end(&self) -> Option<&End> {
         self.end.as_ref()
+    }
+
+    /// The units that failed for good, in order of their names.
+    #[must_use]
+    pub fn failures(&self) -> Vec<NodeError> {
+        let failed =
+            self.units.answered.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().err()?)));
+        let mut failures: Vec<NodeError> = failed
+            .map(|(path, error)| {
+                let unit = UnitId { run: self.run, path: path.clone() };
+                NodeError { node: unit.to_string().into(), error: error.clone() }
+            })
+            .collect();
+        failures.sort_by(|a, b| a.node.cmp(&b.node));
+        failures
     }
 
     /// How many units have given their outputs or failed for good.

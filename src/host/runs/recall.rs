@@ -21,6 +21,7 @@ impl Runs {
         let wait = kept.journal.summary(run).await?.wait;
         let past = kept.journal.past(run).await?;
         let workflow = self.workflow_of(&past, head.version)?;
+        let errors = past.failures();
         let error = past.end().and_then(|end| end.error.clone());
         let at = past.end().map_or(past.began(), |end| end.at);
         let results = self.0.runtime.recall(&workflow, past).map_err(error_of)?;
@@ -33,7 +34,7 @@ impl Runs {
             at,
             results: Some(results),
             error,
-            errors: Vec::new(),
+            errors,
             wait,
         }))
     }
