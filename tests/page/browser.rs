@@ -173,7 +173,7 @@ impl Browser {
 
     /// Clicks where the element stands, as a hand would.
     pub(crate) fn click(&mut self, selector: &str) {
-        self.until(&format!("document.querySelector({})", json!(selector)));
+        self.until(&format!("document.querySelector({}).checkVisibility()", json!(selector)));
         let at = self.js(&format!(
             "(() => {{
                 const element = document.querySelector({});
