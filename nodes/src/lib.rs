@@ -4,6 +4,8 @@ pub mod code;
 pub mod data;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod logic;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
@@ -37,6 +39,8 @@ pub fn register_all(registry: &mut Registry) -> Result<()> {
     ops::register(registry)?;
     #[cfg(feature = "http")]
     http::register(registry)?;
+    #[cfg(feature = "kafka")]
+    kafka::register(registry)?;
     #[cfg(feature = "mqtt")]
     mqtt::register(registry)?;
     #[cfg(feature = "sql")]
@@ -73,6 +77,8 @@ fn shared_services() -> Result<ServicesBuilder> {
         .with(http::HttpClient::default())?
         .with(http::OAuthTokens::default())?
         .with(http::RateLimits::default())?;
+    #[cfg(feature = "kafka")]
+    let services = services.with(kafka::KafkaProducers::default())?;
     #[cfg(feature = "mqtt")]
     let services = services.with(mqtt::MqttClients::default())?;
     #[cfg(feature = "sql")]

@@ -2,7 +2,7 @@
 
 use kailash_core::Registry;
 
-const PROMISED: [(&str, &[&str]); 5] = [
+const PROMISED: &[(&str, &[&str])] = &[
     ("coordination", &["EdgeCoordination", "EdgeStateMachine", "EdgeData", "EdgeAffinity"]),
     ("edge", &["EdgeWarming", "EdgeMonitoring", "EdgeMigration"]),
     (
@@ -17,6 +17,7 @@ const PROMISED: [(&str, &[&str]); 5] = [
             "Platform",
         ],
     ),
+    #[cfg(not(feature = "kafka"))]
     ("stream", &["KafkaConsumer", "StreamPublisher"]),
     ("llm", &["LLMAgent", "Embedding"]),
 ];
@@ -24,7 +25,7 @@ const PROMISED: [(&str, &[&str]); 5] = [
 /// Names every promised type with the family it belongs to.
 pub(crate) fn announce(registry: &mut Registry) {
     for (family, names) in PROMISED {
-        for name in names {
+        for name in *names {
             registry.announce(name, family);
         }
     }
@@ -52,7 +53,7 @@ mod tests {
         assert_eq!(error.code(), "node.type.not_built");
         assert!(error.message().contains("coordination"));
         for (_, names) in super::PROMISED {
-            for name in names {
+            for name in *names {
                 assert_eq!(registry.get(name).err().unwrap().code(), "node.type.not_built", "{name}");
             }
         }

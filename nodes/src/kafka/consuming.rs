@@ -1,0 +1,308 @@
+//! A member of a consumer group at work: joined, batches taken, committed once they have left.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use kailash_core::{
+    Error, ErrorKind, Map, Result, Retry, Value,
+    exec::Timestamp,
+    node::{Context, Emit, Outputs, Progress, Source},
+};
+use rdkafka::{
+    Message, Offset, TopicPartitionList,
+    config::FromClientConfigAndContext,
+    consumer::{CommitMode, Consumer, StreamConsumer},
+    message::{BorrowedMessage, Headers},
+};
+use tokio::time::{Instant, sleep_until};
+
+use super::{MessageFormat, ear::Ear, error, format::text_or_bytes, settings::Settings};
+
+/// How many messages leave at once.
+const BATCH: usize = 256;
+/// How long a pull waits before it looks around.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often the brokers hear that a member is there, at least.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How long what follows may take for a batch before the member is taken for stuck.
+const BETWEEN_PULLS: Duration = Duration::from_secs(300);
+/// Kilobytes that the client fetches ahead.
+const AHEAD_KB: u32 = 4096;
+/// The least that librdkafka takes for the bytes of one answer beyond those of its messages.
+const ANSWER_BYTES: u32 = 1 << 20;
+
+/// What is received.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) settings: Settings,
+    pub(super) group_id: String,
+    pub(super) from_the_first: bool,
+    pub(super) format: MessageFormat,
+    pub(super) skip_invalid: bool,
+    pub(super) max_messages: Option<u64>,
+    pub(super) duration: Option<Duration>,
+    pub(super) timeout: Duration,
+    pub(super) session: Duration,
+    pub(super) max_message_bytes: u32,
+}
+
+/// A member of a group. Dropping it leaves the group, on a thread of its own, because that takes a while.
+pub(super) struct Consuming {
+    request: Arc<Request>,
+    topics: Vec<String>,
+    open: Option<Open>,
+    /// For each partition, the offset behind what was taken from it and is not committed yet.
+    read: HashMap<(String, i32), i64>,
+    count: u64,
+    skipped: u64,
+}
+
+struct Open {
+    consumer: Option<Arc<StreamConsumer<Ear>>>,
+    ear: Ear,
+    /// When it must have joined its group.
+    by: Instant,
+    /// When the time it was given is over; none before it has joined.
+    end: Option<Instant>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let Some(consumer) = self.consumer.take() else { return };
+        let leaving = std::thread::Builder::new().name("kafka-leave".into()).spawn(move || drop(consumer));
+        if let Err(error) = leaving {
+            tracing::warn!(%error, "a consumer leaves its group on the thread that used it");
+        }
+    }
+}
+
+impl Consuming {
+    /// Nothing is opened yet.
+    pub(super) fn new(request: Arc<Request>, topics: Vec<String>) -> Self {
+        Self { request, topics, open: None, read: HashMap::new(), count: 0, skipped: 0 }
+    }
+
+    /// Collects messages until there are enough or the time is over.
+    ///
+    /// # Errors
+    /// What connecting and reading can fail with; kind `Invalid`, code `kafka.value`.
+    pub(super) async fn collect(mut self, cx: &Context) -> Result<Outputs> {
+        let end = Instant::now() + self.request.timeout;
+        self.open(cx).await?;
+        let mut messages = Vec::new();
+        while !self.is_over() && Instant::now() < end {
+            cx.check()?;
+            messages.extend(self.batch(end).await?);
+        }
+        let mut outputs = self.close(cx).await?;
+        outputs.set(0, messages);
+        Ok(outputs)
+    }
+
+    async fn open(&mut self, cx: &Context) -> Result<()> {
+        let request = &self.request;
+        let by = Instant::now() + request.timeout;
+        let mut config = request.settings.open(cx).await?;
+        let most = request.max_message_bytes;
+        config
+            .set("group.id", &request.group_id)
+            .set("auto.offset.reset", if request.from_the_first { "earliest" } else { "latest" })
+            .set("session.timeout.ms", request.session.as_millis().to_string())
+            .set("heartbeat.interval.ms", (request.session / 3).min(HEARTBEAT).as_millis().max(1).to_string())
+            .set("max.poll.interval.ms", request.session.max(BETWEEN_PULLS).as_millis().to_string())
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("allow.auto.create.topics", "false")
+            .set("queued.max.messages.kbytes", AHEAD_KB.to_string())
+            .set("fetch.message.max.bytes", most.to_string())
+            .set("fetch.max.bytes", most.max(ANSWER_BYTES).to_string())
+            .set("receive.message.max.bytes", (most.max(ANSWER_BYTES) + ANSWER_BYTES).to_string());
+        let ear = Ear::default();
+        let consumer = StreamConsumer::<Ear>::from_config_and_context(&config, ear.clone())
+            .map_err(|error| error::of(&error))?;
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        let consumer = Some(Arc::new(consumer));
+        let open = Open { consumer, ear, by, end: None };
+        open.consumer()?.subscribe(&topics).map_err(|error| error::of(&error))?;
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Whether there are enough messages, or the time is over.
+    fn is_over(&self) -> bool {
+        let end = self.open.as_ref().and_then(|open| open.end);
+        self.request.max_messages.is_some_and(|most| self.count >= most)
+            || end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// The next messages, none if there were none until `deadline`.
+    async fn batch(&mut self, deadline: Instant) -> Result<Vec<Value>> {
+        let Some(open) = &mut self.open else {
+            return Err(Error::internal("a consumer was used before it was opened"));
+        };
+        let consumer = open.consumer()?;
+        if open.end.is_none() && open.ear.joined() {
+            open.end = self.request.duration.map(|duration| Instant::now() + duration);
+        }
+        let until = if open.ear.joined() { open.end } else { Some(open.by) };
+        let deadline = until.map_or(deadline, |until| until.min(deadline));
+        let left = self.request.max_messages.map_or(u64::MAX, |most| most - self.count);
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(BATCH);
+        let mut batch = Vec::new();
+        let first = tokio::select! {
+            biased;
+            error = open.ear.refused() => return Err(error),
+            message = consumer.recv() => Some(message),
+            () = sleep_until(deadline) => None,
+        };
+        if first.is_none() && !open.ear.joined() && Instant::now() >= open.by {
+            return Err(unjoined(&open.ear));
+        }
+        let mut next = first;
+        while let Some(message) = next {
+            // Whoever has them now reads on from what was committed.
+            for gone in open.ear.take_revoked() {
+                self.read.remove(&gone);
+            }
+            match message {
+                Ok(message) => {
+                    match self.request.describe(&message) {
+                        Ok(described) => batch.push(described),
+                        Err(_) if self.request.skip_invalid => self.skipped += 1,
+                        Err(error) => return Err(error),
+                    }
+                    self.read.insert((message.topic().to_owned(), message.partition()), message.offset() + 1);
+                }
+                Err(error) => {
+                    let error = error::of(&error);
+                    if !error::passes(&error) {
+                        return Err(error.at(self.topics.join(", ")));
+                    }
+                    tracing::debug!(%error, "a Kafka consumer goes on");
+                }
+            }
+            next = if batch.len() < most { consumer.recv().now_or_never() } else { None };
+        }
+        self.count += batch.len() as u64;
+        Ok(batch)
+    }
+
+    /// How far was read and not committed yet.
+    fn positions(&self) -> Result<TopicPartitionList> {
+        let mut positions = TopicPartitionList::with_capacity(self.read.len());
+        for ((topic, partition), offset) in &self.read {
+            positions
+                .add_partition_offset(topic, *partition, Offset::Offset(*offset))
+                .map_err(|error| error::of(&error))?;
+        }
+        Ok(positions)
+    }
+
+    /// Commits how far was read, without waiting for the answer.
+    fn commit(&mut self) -> Result<()> {
+        let Some(open) = self.open.as_ref().filter(|_| !self.read.is_empty()) else { return Ok(()) };
+        let committed = open.consumer()?.commit(&self.positions()?, CommitMode::Async);
+        // Committed again later they would take those back who have the partition then.
+        self.read.clear();
+        match committed {
+            Err(error) if !error::moved(&error) => Err(error::of(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Commits how far was read, leaves the group, and gives the outputs that are whole values.
+    async fn close(&mut self, cx: &Context) -> Result<Outputs> {
+        let positions = self.positions()?;
+        if let Some(consumer) = self.open.as_mut().and_then(|open| open.consumer.take()) {
+            let committed = cx.blocking(move || {
+                let committed = match positions.count() {
+                    0 => Ok(()),
+                    _ => consumer.commit(&positions, CommitMode::Sync),
+                };
+                drop(consumer);
+                match committed {
+                    Err(error) if error::moved(&error) => {
+                        tracing::warn!(%error, "offsets were not committed: messages may come again");
+                        Ok(())
+                    }
+                    committed => committed.map_err(|error| error::of(&error)),
+                }
+            });
+            committed.await?;
+        }
+        let mut outputs = Outputs::none(3);
+        outputs.set(1, self.count);
+        outputs.set(2, self.skipped);
+        Ok(outputs)
+    }
+}
+
+impl Open {
+    fn consumer(&self) -> Result<Arc<StreamConsumer<Ear>>> {
+        self.consumer.clone().ok_or_else(|| Error::internal("a consumer was used after it was closed"))
+    }
+}
+
+/// The group was not joined in time.
+fn unjoined(ear: &Ear) -> Error {
+    let error = ear.last().unwrap_or_else(|| {
+        Error::new(ErrorKind::Timeout, "kafka.timeout", "the consumer group was not joined in time")
+    });
+    error.with_hint("are the brokers up, and does `brokers` name them?")
+}
+
+impl Request {
+    fn describe(&self, message: &BorrowedMessage<'_>) -> Result<Value> {
+        let place = || format!("{}[{}] at {}", message.topic(), message.partition(), message.offset());
+        let value = match message.payload() {
+            None => Value::Null,
+            Some(payload) if payload.len() > self.max_message_bytes as usize => {
+                let text =
+                    format!("a message takes {} bytes, more than {}", payload.len(), self.max_message_bytes);
+                let error = Error::new(ErrorKind::Limit, "kafka.too_large", text).with_retry(Retry::Never);
+                return Err(error.at(place()).with_hint("raise `max_message_bytes`, or set `skip_invalid`"));
+            }
+            Some(payload) => self.format.read(payload).map_err(|error| error.at(place()))?,
+        };
+        let headers: Map = message
+            .headers()
+            .into_iter()
+            .flat_map(|headers| headers.iter())
+            .map(|header| (header.key.into(), header.value.map_or(Value::Null, text_or_bytes)))
+            .collect();
+        let mut map = Map::with_capacity(7);
+        map.insert("topic", message.topic());
+        map.insert("partition", message.partition());
+        map.insert("offset", message.offset());
+        map.insert("key", message.key().map_or(Value::Null, text_or_bytes));
+        map.insert("value", value);
+        map.insert("headers", headers);
+        let at =
+            message.timestamp().to_millis().map(|millis| Timestamp::from_unix_millis(millis).to_string());
+        map.insert("timestamp", at.map_or(Value::Null, Value::from));
+        Ok(map.into())
+    }
+}
+
+#[async_trait]
+impl Source for Consuming {
+    async fn pull(&mut self, cx: &Context, out: &mut dyn Emit) -> Result<Progress> {
+        if self.open.is_none() {
+            self.open(cx).await?;
+        }
+        if self.is_over() {
+            return Ok(Progress::End);
+        }
+        let batch = self.batch(Instant::now() + PAUSE).await?;
+        if !batch.is_empty() {
+            out.emit(0, batch).await?;
+        }
+        self.commit()?;
+        Ok(if self.is_over() { Progress::End } else { Progress::More })
+    }
+
+    async fn finish(&mut self, cx: &Context) -> Result<Outputs> {
+        self.close(cx).await
+    }
+}
