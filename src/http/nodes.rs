@@ -35,7 +35,7 @@ fn glance(registered: &RegisteredType) -> Json {
     let spec = registered.spec();
     json!({
         "type": spec.name, "category": spec.category, "summary": spec.summary, "effect": spec.effect,
-        "aliases": spec.aliases,
+        "aliases": spec.aliases, "version": spec.version,
     })
 }
 

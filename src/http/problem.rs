@@ -70,9 +70,10 @@ impl From<&Error> for Problem {
 impl From<Issues> for Problem {
     fn from(issues: Issues) -> Self {
         let told: Vec<Json> = issues.0.iter().map(told).collect();
+        let missing = issues.kind() == ErrorKind::Missing;
+        let problem = Self::from(Error::from(issues)).with("issues", told);
         // Whatever a document names that does not exist: the path is right.
-        let problem = Self::from(Error::from(issues)).with_status(StatusCode::UNPROCESSABLE_ENTITY);
-        problem.with("issues", told)
+        if missing { problem.with_status(StatusCode::UNPROCESSABLE_ENTITY) } else { problem }
     }
 }
 

@@ -27,6 +27,7 @@ fn json_tells_everything_about_each_type() {
         "summary",
         "effect",
         "aliases",
+        "version",
         "requires",
         "inputs",
         "outputs",

@@ -66,6 +66,25 @@ async fn a_suspended_run_says_what_it_waits_for_and_a_signal_lets_it_go_on_after
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_node_types_have_another_version_now_stays_as_it_was_and_can_be_cancelled() {
+    let served = Served::new().await;
+    let run = served.begin("aging").await;
+    served.until(&run, "suspended").await;
+
+    let served = served.restarted_with_version::<2>(&[]).await;
+    let signal = served.post(&format!("/runs/{run}/signal"), &json!({"name": "go"})).await;
+    assert_eq!((signal.0, &signal.1["code"]), (StatusCode::CONFLICT, &json!("run.versions")), "{}", signal.1);
+    assert_eq!(served.get(&format!("/status/{run}")).await.1["status"], "suspended");
+
+    let (status, told) = served.post(&format!("/runs/{run}/cancel"), &Json::Null).await;
+    assert_eq!((status, &told["status"]), (StatusCode::OK, &json!("cancelled")), "{told}");
+    let served = served.restarted(&[]).await;
+    assert_eq!(served.get(&format!("/status/{run}")).await.1["status"], "cancelled", "also after a restart");
+    let again = served.post(&format!("/runs/{run}/cancel"), &Json::Null).await;
+    assert_eq!((again.0, &again.1["code"]), (StatusCode::CONFLICT, &json!("run.ended")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn signals_at_the_same_time_each_wake_one_run_once() {
     let served = Served::new().await;
     let mut runs = Vec::new();

@@ -13,7 +13,7 @@ use kailash::{
     Error, Kind, Registry, Result, Services, Value,
     host::{Host, config::Layers},
     http::Listener,
-    node::{Body, BuildContext, Effect, Input, NodeType, Output, Outputs, Spec},
+    node::{Body, BuildContext, Effect, Input, NodeType, Outcome, Output, Outputs, Spec, Wake},
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use schemars::JsonSchema;
@@ -123,12 +123,28 @@ impl NodeType for Broken {
     }
 }
 
+/// Waits for a signal; another version of it means something else.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Aging<const VERSION: u32> {}
+
+impl<const VERSION: u32> NodeType for Aging<VERSION> {
+    fn spec() -> Spec {
+        Spec::new("Aging", "test", "").outputs([Output::new("out", Kind::Int, "")]).version(VERSION)
+    }
+
+    fn build(&self, _: &BuildContext<'_>) -> Result<Body> {
+        Ok(Body::inline(|_, _| Ok(Outcome::Suspend(Wake::Signal("go".into())))).suspending())
+    }
+}
+
 /// The workflows that every test finds: each a node of its type, called as the workflow.
-const WORKFLOWS: [(&str, &str, &str); 4] = [
+const WORKFLOWS: [(&str, &str, &str); 5] = [
     ("count", "Count", "{}"),
     ("hold", "Hold", "{}"),
     ("broken", "Broken", "{}"),
     ("wait", "SignalWait", r#"{"signal_name": "go"}"#),
+    ("aging", "Aging", "{}"),
 ];
 
 /// A host that serves on a free port.
@@ -144,7 +160,7 @@ pub(crate) struct Served {
 impl Served {
     /// A host with these settings.
     pub(crate) async fn with(settings: &[&str]) -> Self {
-        Self::again(Arc::new(tempfile::tempdir().unwrap()), settings).await
+        Self::again::<1>(Arc::new(tempfile::tempdir().unwrap()), settings).await
     }
 
     /// A host with the default settings.
@@ -152,7 +168,8 @@ impl Served {
         Self::with(&[]).await
     }
 
-    async fn again(data: Arc<TempDir>, settings: &[&str]) -> Self {
+    /// A host on this data, with this version of the node type `Aging`.
+    async fn again<const VERSION: u32>(data: Arc<TempDir>, settings: &[&str]) -> Self {
         let folder = format!("host.data={}", data.path().display());
         let basic = [folder.as_str(), "http.listen=127.0.0.1:0", "host.drain_s=20"];
         let settings = basic.iter().chain(settings).copied();
@@ -162,6 +179,7 @@ impl Served {
         registry.register::<Hold>().unwrap();
         registry.register::<Count>().unwrap();
         registry.register::<Broken>().unwrap();
+        registry.register::<Aging<VERSION>>().unwrap();
         let world = World::default();
         let services = Services::builder().with(world.clone()).unwrap().build();
         let host = Arc::new(Host::with(config, registry, services).await.unwrap());
@@ -179,14 +197,19 @@ impl Served {
     }
 
     /// Stops the host as SIGTERM does, and starts another one on the same data.
-    pub(crate) async fn restarted(mut self, settings: &[&str]) -> Self {
+    pub(crate) async fn restarted(self, settings: &[&str]) -> Self {
+        self.restarted_with_version::<1>(settings).await
+    }
+
+    /// [`Self::restarted`], with this version of the node type `Aging`.
+    pub(crate) async fn restarted_with_version<const VERSION: u32>(mut self, settings: &[&str]) -> Self {
         self.host.rest().await;
         self.stop.cancel();
         until(|| Arc::strong_count(&self.host) == 1).await;
         Arc::get_mut(&mut self.host).unwrap().stop().await;
         let data = Arc::clone(&self.data);
         drop(self);
-        Self::again(data, settings).await
+        Self::again::<VERSION>(data, settings).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -61,15 +61,15 @@ async fn a_version_number_is_never_given_twice_while_the_host_lives() {
 async fn workflows_are_listed_in_pages() {
     let served = Served::new().await;
     let (_, first) = served.get("/workflows?limit=3").await;
-    assert_eq!(first["next"], "hold");
-    let (_, rest) = served.get("/workflows?limit=3&after=hold").await;
+    assert_eq!(first["next"], "count");
+    let (_, rest) = served.get("/workflows?limit=3&after=count").await;
     let names = |told: &Json| -> Vec<String> {
         let listed = told["workflows"].as_array().unwrap();
         listed.iter().map(|workflow| workflow["name"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(
         (names(&first), names(&rest)),
-        (vec!["broken".into(), "count".into(), "hold".into()], vec!["wait".into()])
+        (vec!["aging".into(), "broken".into(), "count".into()], vec!["hold".into(), "wait".into()])
     );
     assert_eq!(rest["next"], Json::Null);
 }

@@ -153,6 +153,9 @@ pub struct Spec {
     pub honours_key: bool,
     /// Other names under which documents know it.
     pub aliases: &'static [&'static str],
+    /// Raised when a config or an input that a run was given no longer means what it meant: a run that began with another
+    /// version does not go on.
+    pub version: u32,
 }
 
 impl Spec {
@@ -169,6 +172,7 @@ impl Spec {
             honours_key: false,
             config_ports: false,
             aliases: &[],
+            version: 1,
         }
     }
 
@@ -218,6 +222,13 @@ impl Spec {
     #[must_use]
     pub fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
+        self
+    }
+
+    /// Its version, 1 unless it is given: raised when a config or an input no longer means what it meant.
+    #[must_use]
+    pub fn version(mut self, version: u32) -> Self {
+        self.version = version;
         self
     }
 }

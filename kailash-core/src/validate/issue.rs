@@ -157,6 +157,20 @@ impl From<Error> for Issues {
     }
 }
 
+impl From<Issue> for Error {
+    /// What [`Issue::from_error`] was made of.
+    fn from(issue: Issue) -> Self {
+        let mut error = Self::new(issue.kind, issue.code.to_string(), issue.message);
+        if let Some(place) = issue.place {
+            error = error.at(place);
+        }
+        match issue.hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+}
+
 impl From<Issues> for Error {
     fn from(issues: Issues) -> Self {
         let first = issues.errors().next();

@@ -20,13 +20,13 @@ mod summary;
 use std::{collections::VecDeque, sync::Arc};
 
 use kailash_core::{
-    Result, RunId, Text, Value,
-    exec::{BlobStore, RunLog},
+    Error, ErrorKind, Result, RunId, RunStatus, Text, Value,
+    exec::{BlobStore, RunLog, Timestamp},
 };
 
 pub use history::Happened;
 pub use past::{End, Past};
-pub(crate) use past::{Suspension, Units, in_doubt};
+pub(crate) use past::{Suspension, Units, ended, in_doubt};
 pub(crate) use recall::recall;
 pub use record::Wait;
 pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};
@@ -81,6 +81,23 @@ impl Journal {
     /// Damage in storage.
     pub async fn runs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>> {
         self.log.runs(after, limit).await
+    }
+
+    /// Ends a run that nobody drives as `Cancelled`, at `at`. If somebody drives it after all, one of the two fails.
+    ///
+    /// # Errors
+    /// Kind `Missing`, code `run.unknown`; kind `Conflict`, code `run.ended`; failing storage.
+    pub async fn cancel(&self, run: RunId, at: Timestamp) -> Result<End> {
+        let summary = self.summary(run).await?;
+        if summary.end.is_some() {
+            return Err(ended(run));
+        }
+        let error = Error::new(ErrorKind::Cancelled, "run.cancelled", "the run was cancelled");
+        let status = RunStatus::Cancelled;
+        let record = Record::Ended { at, status, error: Some(KeptError::from(&error)) };
+        let record = record.encode(&run.to_string(), &*self.blobs).await?;
+        self.log.append(run, summary.records, vec![record]).await?;
+        Ok(End { at, status, error: Some(error) })
     }
 
     /// Forgets a run, with its large values.

@@ -15,7 +15,7 @@ use super::{
     record::{FORMAT, Record, UnitPath},
     records::{Records, unknown},
 };
-use crate::run::NodeError;
+use crate::{plan::Versions, run::NodeError};
 
 /// A run as its journal knows it.
 pub struct Past {
@@ -23,6 +23,7 @@ pub struct Past {
     began: Timestamp,
     document: Document,
     params: Params,
+    versions: Versions,
     end: Option<End>,
     units: Units,
     /// Signals that no unit has got.
@@ -153,7 +154,9 @@ impl Past {
                 }
             }
         }
-        let Some(Record::Begun { format, at: began, document, nodes, everywhere, labels, .. }) = first else {
+        let Some(Record::Begun { format, at: began, document, nodes, everywhere, versions, labels, .. }) =
+            first
+        else {
             return Err(unknown(run));
         };
         FORMAT.check(format)?;
@@ -168,7 +171,8 @@ impl Past {
         for (name, value) in map_of(everywhere.value(&*journal.blobs).await?)? {
             params.set_everywhere(name, value);
         }
-        Ok(Self { run, began, document, params, end, units, signals, labels, length: records.count() })
+        let length = records.count();
+        Ok(Self { run, began, document, params, versions, end, units, signals, labels, length })
     }
 
     /// The run.
@@ -187,6 +191,11 @@ impl Past {
     #[must_use]
     pub fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// The versions of the node types it began with.
+    pub(crate) fn versions(&self) -> &Versions {
+        &self.versions
     }
 
     /// What whoever began it wanted to find again.
@@ -229,6 +238,11 @@ impl Past {
 
 fn map_of(value: Value) -> Result<Map> {
     value.into_map().map_err(|_| Error::new(ErrorKind::Internal, "journal.record", "parameters are no map"))
+}
+
+/// Nothing more happens in a run that has ended.
+pub(crate) fn ended(run: RunId) -> Error {
+    Error::new(ErrorKind::Conflict, "run.ended", format!("run {run} has ended"))
 }
 
 /// A node that acts on the world had begun when the process ended: doing it again might do it twice.

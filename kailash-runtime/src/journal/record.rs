@@ -13,8 +13,10 @@ use kailash_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Versions;
+
 /// The version of records.
-pub(crate) const FORMAT: FormatVersion = FormatVersion::new(1, 0);
+pub(crate) const FORMAT: FormatVersion = FormatVersion::new(1, 1);
 
 /// The size of a record's values, in bytes, beyond which they go into blobs.
 const MAX_INLINE: usize = 256 << 10;
@@ -42,6 +44,9 @@ pub(crate) enum Record {
         /// The run parameters: of single nodes, and of all.
         nodes: Payload,
         everywhere: Payload,
+        /// The versions of the node types.
+        #[serde(default, skip_serializing_if = "Versions::is_empty")]
+        versions: Versions,
         /// What whoever began it wants to find again.
         #[serde(default)]
         labels: Map,
@@ -169,16 +174,19 @@ impl Record {
             return Ok(bytes.into());
         }
         let apart = match self {
-            Self::Begun { format, kailash, at, name, document, nodes, everywhere, labels } => Self::Begun {
-                format,
-                kailash,
-                at,
-                name,
-                document: document.in_blob(holder, blobs).await?,
-                nodes: nodes.in_blob(holder, blobs).await?,
-                everywhere: everywhere.in_blob(holder, blobs).await?,
-                labels,
-            },
+            Self::Begun { format, kailash, at, name, document, nodes, everywhere, versions, labels } => {
+                Self::Begun {
+                    format,
+                    kailash,
+                    at,
+                    name,
+                    document: document.in_blob(holder, blobs).await?,
+                    nodes: nodes.in_blob(holder, blobs).await?,
+                    everywhere: everywhere.in_blob(holder, blobs).await?,
+                    versions,
+                    labels,
+                }
+            }
             Self::Done { unit, outputs } => {
                 let mut apart = Vec::with_capacity(outputs.len());
                 for output in outputs {

@@ -15,6 +15,7 @@ use super::{
     group::components,
     model::EachPlan,
     scope::{Placed, Source, Way, output_names, place},
+    versions::Versions,
 };
 
 impl Plan {
@@ -28,11 +29,16 @@ impl Plan {
         if !missing.is_empty() {
             return Err(Issues(missing));
         }
-        let mut compiler =
-            Compiler { services, scopes: Vec::new(), template: Vec::new(), issues: Vec::new() };
+        let mut compiler = Compiler {
+            services,
+            scopes: Vec::new(),
+            template: Vec::new(),
+            versions: Versions::default(),
+            issues: Vec::new(),
+        };
         let mut bound_at = Vec::with_capacity(workflow.nodes().len());
         let (_, extra) = compiler.workflow(workflow, &[], &mut bound_at)?;
-        let Compiler { scopes, template, issues, .. } = compiler;
+        let Compiler { scopes, template, versions, issues, .. } = compiler;
         if !issues.is_empty() {
             return Err(Issues(issues));
         }
@@ -44,6 +50,7 @@ impl Plan {
             extra,
             bound_at,
             unsupplied,
+            versions,
             packed: OnceLock::new(),
         })
     }
@@ -103,6 +110,7 @@ pub(super) struct Compiler<'s> {
     services: &'s Services,
     pub(super) scopes: Vec<ScopePlan>,
     template: Vec<Option<Value>>,
+    versions: Versions,
     issues: Vec<Issue>,
 }
 
@@ -119,6 +127,7 @@ impl Compiler<'_> {
         let mut bodies = Vec::with_capacity(nodes.len());
         for node in nodes {
             bodies.push(Some(self.body(node)?));
+            self.versions.note(node.registered.spec());
             bound_at.push(position(self.template.len()));
             let ports = node.config.ports.inputs.iter().zip(&node.config.inputs);
             self.template.extend(ports.map(|(port, config)| config.clone().or_else(|| port.default.clone())));

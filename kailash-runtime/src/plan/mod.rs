@@ -17,6 +17,7 @@ mod model;
 mod order;
 mod pipeline;
 mod scope;
+mod versions;
 
 pub(crate) use bind::Bound;
 pub use model::Plan;
@@ -24,3 +25,4 @@ pub(crate) use model::{
     CyclePlan, EachPlan, Form, InputPlan, Link, NestedPlan, PipelineMember, PipelinePlan, ScopePlan, Sources,
     TapPlan, Unit, Wire, WireFrom, Work,
 };
+pub(crate) use versions::Versions;

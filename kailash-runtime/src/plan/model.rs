@@ -13,7 +13,7 @@ use kailash_core::{
     node::{Effect, Lift, OnItemError, Run, RunAsync, Streaming},
 };
 
-use super::{bind::Extra, cost::Cost};
+use super::{bind::Extra, cost::Cost, versions::Versions};
 
 /// A workflow resolved against its types and a host's services, ready to run any number of times.
 pub struct Plan {
@@ -29,6 +29,8 @@ pub struct Plan {
     pub(crate) bound_at: Vec<u32>,
     /// Required inputs of the workflow that nothing but a run parameter can give, as (node, input).
     pub(crate) unsupplied: Vec<(u32, u32)>,
+    /// The versions of its node types, also of those in workflows within.
+    pub(crate) versions: Versions,
     /// The workflow's document as journals keep it, once one did.
     pub(crate) packed: OnceLock<Bytes>,
 }

@@ -16,13 +16,13 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, future::Either, stream::FuturesUnordered};
 use kailash_core::{
     Error, Result, Text,
     exec::Monotonic,
     node::{BoxFuture, Context, Inputs, Outcome, RunAsync, RunScope, UnitKey},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     NodeError,
@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) opened: HashMap<UnitKey, Monotonic>,
     /// What the journal is still to be told, if there is one.
     pub(super) scribe: Option<Scribe>,
+    /// The task that carries what the journal is told, once there is one.
+    pub(super) carrier: Option<JoinHandle<Result<()>>>,
     /// Why the journal takes nothing more.
     pub(super) broken: Option<Error>,
 }
@@ -123,6 +125,7 @@ impl Run {
             asleep: Asleep::new(signals),
             kept: HashMap::new(),
             scribe,
+            carrier: None,
             broken: None,
         };
         Self { engine, shared, deadline, state: Mutex::new(state), wake: Notify::new(), ink: Notify::new() }
@@ -161,7 +164,14 @@ impl Run {
     }
 
     /// Waits for what lets the run begin, unless it is cancelled or put aside before.
-    pub(crate) async fn admitted(&self, mut admission: BoxFuture<'static, Permit>) -> Option<Permit> {
+    pub(crate) async fn admitted(
+        self: &Arc<Self>,
+        mut admission: BoxFuture<'static, Permit>,
+    ) -> Option<Permit> {
+        if let Poll::Ready(permit) = admission.poll_unpin(&mut Task::from_waker(Waker::noop())) {
+            return Some(permit);
+        }
+        self.start_journal();
         while !self.is_winding_down() && !self.shared.is_cancelled() {
             tokio::select! {
                 permit = &mut admission => return Some(permit),
@@ -170,6 +180,11 @@ impl Run {
             }
         }
         None
+    }
+
+    /// Whether compute keeps the driver's thread.
+    pub(crate) fn computes_here(&self) -> bool {
+        matches!(self.engine.compute, Compute::Here)
     }
 
     /// Runs the schedule to its end.
@@ -204,6 +219,9 @@ impl Run {
             }
             for ready in starting.drain(..) {
                 self.launch(ready, &mut flying, &mut landed, &cx);
+            }
+            if turns == 0 {
+                self.start_journal();
             }
             turns += 1;
             // Also where something is always ready at once: others of the executor, such as who cancels, get their turn.

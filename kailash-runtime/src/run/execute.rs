@@ -11,14 +11,14 @@ use kailash_core::{
     node::BoxFuture,
     workflow::{Dialect, Params},
 };
-use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
+use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
     End, Engine, Events, Keep, Permit, Prepared, Results, Run, RunError, Settings, Start, Unfinished,
     events::EventHub, shared::Shared,
 };
 use crate::{
-    journal::{FORMAT, Past, Payload, Record, Scribe, Signals, Wait},
+    journal::{FORMAT, Past, Payload, Record, Scribe, Signals, Wait, ended},
     plan::Plan,
     schedule::Schedule,
 };
@@ -78,9 +78,9 @@ pub(crate) fn resume(
         return Err(Error::invalid("journal.none", "this runtime keeps no journal to go on with").into());
     }
     if past.end().is_some() {
-        let message = format!("run {} has ended", past.run());
-        return Err(Error::new(ErrorKind::Conflict, "run.ended", message).into());
+        return Err(ended(past.run()).into());
     }
+    past.versions().check(&engine.plan(workflow)?.versions)?;
     let (run, length) = (past.run(), past.length);
     let (params, units, signals) = past.into_parts();
     let resumed = Resumed { run, scribe: Scribe::resume(units, length), signals };
@@ -175,13 +175,16 @@ fn begun(plan: &Plan, params: &Params, settings: &Settings, labels: &Map) -> Res
         document: Payload::Packed(document),
         nodes: Payload::Here(nodes.into()),
         everywhere: Payload::Here(params.everywhere().clone().into()),
+        versions: plan.versions.clone(),
         labels: labels.clone(),
     })
 }
 
 pub(super) async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static, Permit>>) -> Outcome {
     let shared = &run.shared;
-    let journal = run.start_journal();
+    if run.computes_here() {
+        run.start_journal();
+    }
     let _permit = match admission {
         Some(admission) => run.admitted(admission).await,
         None => None,
@@ -211,14 +214,14 @@ pub(super) async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static
             (RunStatus::Failed, Some(error))
         }
         End::Broken(error) => (RunStatus::Failed, Some(error)),
-        End::Parked(wait) => return over.park(journal, wait).await,
+        End::Parked(wait) => return over.park(wait).await,
         End::Through => match errors.first() {
             Some(first) => (RunStatus::Failed, Some(first.error.clone())),
             None => (RunStatus::Completed, None),
         },
     };
     // Written before anybody is told.
-    let (status, error) = match (run.end_journal(journal, status, error.as_ref()).await, error) {
+    let (status, error) = match (run.end_journal(status, error.as_ref()).await, error) {
         (Err(lost), None) => (RunStatus::Failed, Some(lost)),
         (_, error) => (status, error),
     };
@@ -238,15 +241,15 @@ pub(super) async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static
 /// The end of a run, also of one whose future was dropped: nothing more starts, and bodies still at work on other
 /// threads are told to stop.
 struct Over<'r> {
-    run: &'r Run,
+    run: &'r Arc<Run>,
     began: Monotonic,
 }
 
 impl Over<'_> {
     /// Puts the run aside.
-    async fn park(self, journal: Option<JoinHandle<Result<(), Error>>>, wait: Wait) -> Outcome {
+    async fn park(self, wait: Wait) -> Outcome {
         let id = self.run.shared.run;
-        if let Err(error) = self.run.park_journal(journal, wait.clone()).await {
+        if let Err(error) = self.run.park_journal(wait.clone()).await {
             return Err(RunError::Lost { run: id, error });
         }
         self.tell(What::RunSuspended { until: wait.until, signals: wait.signals.clone() });

@@ -4,20 +4,19 @@
 //! settle, admit ──record──> scribe ──(this task)──> run log
 //!                              └── durable: units that waited for it begin
 //! ```
+//! The task begins when the driver first waits for something: a run that never does is written in one piece.
 
 use std::{sync::Arc, time::Duration};
-
-use kailash_core::{
-    Error, Result, Retry, RunStatus,
-    node::{Outcome, UnitKey},
-};
-use tokio::task::JoinHandle;
 
 use super::{Run, drive::State};
 use crate::{
     journal::{Admission, KeptError, Record, Wait},
     plan::Unit,
     schedule::Ready,
+};
+use kailash_core::{
+    Error, Result, Retry, RunStatus,
+    node::{Outcome, UnitKey},
 };
 
 /// The first wait before a log that failed is tried again, and the longest.
@@ -27,10 +26,12 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Run {
-    /// Starts the task, if the run has a journal.
-    pub(crate) fn start_journal(self: &Arc<Self>) -> Option<JoinHandle<Result<()>>> {
-        self.lock().scribe.as_ref()?;
-        Some(self.shared.tokio.spawn(Arc::clone(self).carry()))
+    /// Starts the task, if the run has a journal and the task is not under way.
+    pub(crate) fn start_journal(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if state.scribe.is_some() && state.carrier.is_none() {
+            state.carrier = Some(self.shared.tokio.spawn(Arc::clone(self).carry()));
+        }
     }
 
     async fn carry(self: Arc<Self>) -> Result<()> {
@@ -90,30 +91,37 @@ impl Run {
 
     /// Adds the last record and waits until all are durable. A run that did not complete does not wait long.
     pub(crate) async fn end_journal(
-        &self,
-        task: Option<JoinHandle<Result<()>>>,
+        self: &Arc<Self>,
         status: RunStatus,
         error: Option<&Error>,
     ) -> Result<()> {
-        let Some(task) = task else { return Ok(()) };
         let at = self.shared.clock.now();
         let ended = Record::Ended { at, status, error: error.map(KeptError::from) };
         self.close_journal(Some(ended));
         if status == RunStatus::Completed {
-            return carried(task).await;
+            return self.carried().await;
         }
-        tokio::time::timeout(PATIENCE, carried(task)).await.unwrap_or_else(|_| {
+        self.start_journal();
+        tokio::time::timeout(PATIENCE, self.carried()).await.unwrap_or_else(|_| {
             let message = "the journal did not take the end of the run in time";
             Err(Error::new(kailash_core::ErrorKind::Unavailable, "journal.late", message))
         })
     }
 
     /// Adds the record that the run is put aside, and waits until all are durable.
-    pub(crate) async fn park_journal(&self, task: Option<JoinHandle<Result<()>>>, wait: Wait) -> Result<()> {
+    pub(crate) async fn park_journal(self: &Arc<Self>, wait: Wait) -> Result<()> {
         self.close_journal(Some(Record::Parked { at: self.shared.clock.now(), wait }));
+        self.carried().await
+    }
+
+    /// Waits until everything is durable, or carries it if there is no task that does.
+    async fn carried(self: &Arc<Self>) -> Result<()> {
+        let task = self.lock().carrier.take();
         match task {
-            Some(task) => carried(task).await,
-            None => Ok(()),
+            Some(task) => task
+                .await
+                .unwrap_or_else(|error| Err(Error::internal(format!("the journal's task: {error}")))),
+            None => Arc::clone(self).carry().await,
         }
     }
 
@@ -169,9 +177,4 @@ impl Run {
             self.ink.notify_one();
         }
     }
-}
-
-/// Waits until the journal's task has carried everything.
-async fn carried(task: JoinHandle<Result<()>>) -> Result<()> {
-    task.await.unwrap_or_else(|error| Err(Error::internal(format!("the journal's task: {error}"))))
 }

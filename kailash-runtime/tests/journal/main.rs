@@ -3,4 +3,5 @@
 
 mod losses;
 mod suspended;
+mod versions;
 mod world;

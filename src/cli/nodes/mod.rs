@@ -110,6 +110,7 @@ fn described(registered: &RegisteredType) -> Json {
         "summary": spec.summary,
         "effect": spec.effect,
         "aliases": spec.aliases,
+        "version": spec.version,
         "requires": spec.requires.iter().map(|requirement| requirement.name).collect::<Vec<_>>(),
         "inputs": inputs.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),

@@ -7,6 +7,7 @@
 //!   └─ same key       suspended (journal, table)
 //! ```
 
+mod cancel;
 mod drain;
 mod ended;
 mod follow;
@@ -181,22 +182,6 @@ impl Runs {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Acquire)
-    }
-
-    /// Asks a run to stop, and waits until it has; one that is suspended goes on to be cancelled.
-    ///
-    /// # Errors
-    /// Kind `Missing` for an unknown run; kind `Conflict`, code `run.ended`, for one that has ended.
-    pub async fn cancel(&self, run: RunId) -> Result<Arc<Ended>> {
-        loop {
-            let live = self.reach(run, None).await?.live;
-            live.control.cancel();
-            let ended = follow::end(live.ended).await?;
-            // It may have been put aside just before.
-            if ended.status.is_end() {
-                return Ok(ended);
-            }
-        }
     }
 
     /// What keeps the host from coming to rest while a run begins; none once it takes no more. Called under the lock of

@@ -4,6 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use kailash_core::{
     Error, ErrorKind, Result, RunId, RunStatus, Text, Value, Workflow, WorkflowBuilder, node::BoxFuture,
+    validate::Issue,
 };
 use kailash_runtime::{Past, Permit, RunError, Start};
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
@@ -173,7 +174,13 @@ impl Runs {
 /// The one error of what keeps a run from going on.
 pub(super) fn error_of(refused: RunError) -> Error {
     match refused {
-        RunError::Refused(issues) => issues.into(),
+        RunError::Refused(mut issues) => match (issues.0.pop(), issues.0.is_empty()) {
+            (Some(only @ Issue { node: None, .. }), true) => only.into(),
+            (last, _) => {
+                issues.0.extend(last);
+                issues.into()
+            }
+        },
         RunError::Lost { error, .. } => error,
         RunError::Unfinished(unfinished) => unfinished.error,
         suspended @ RunError::Suspended { .. } => Error::internal(suspended.to_string()),

@@ -38,6 +38,7 @@ pub(super) fn schemas() -> Json {
             "description": "What running it does to the world: nothing; the same however often; more each time.",
         },
         "aliases": { "type": "array", "description": "Other names of it.", "items": { "type": "string" } },
+        "version": { "type": "integer", "minimum": 1, "description": "A run that began with another one is refused to go on." },
     });
     let mut all = glance.clone();
     all["inputs"] = json!({ "type": "array", "items": reference("Input") });

@@ -103,6 +103,9 @@ fn threads() -> usize {
 #[tokio::test]
 async fn a_consumer_that_is_given_up_leaves_no_thread_behind() {
     let mock = Mock::new(1);
+    mock.fill([value!(1)]).await;
+    mock.collect("first", value!({"max_messages": 1})).await.unwrap();
+    // Those of the cluster itself and of its producer: by now they have begun, and have their names.
     let before = threads();
     let node = mock.consumer("g", value!({})).unwrap();
     {
