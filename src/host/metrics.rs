@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 
-use kailash_core::{Error, Event, Result, RunStatus, event::What};
+use kailash_core::{Error, Event, Result, RunStatus, Text, event::What};
+use kailash_nodes::ops::NodeMetrics;
 use kailash_runtime::Hook;
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text::encode},
+    encoding::{
+        DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{counter::Counter, family::Family, gauge::ConstGauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
-use super::runs::{Ended, WeakRuns};
+use super::{
+    node_metrics::NodeFamilies,
+    runs::{Ended, WeakRuns},
+};
 
 /// The bounds of durations, in seconds.
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0, 300.0];
@@ -22,6 +29,8 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: std::sync::Mutex<Registry>,
+    /// What nodes count, under names of their own.
+    nodes_own: std::sync::Mutex<Registry>,
     runs: Family<RunLabels, Counter>,
     run_seconds: Family<WorkflowLabel, Histogram>,
     nodes: Family<NodeLabels, Counter>,
@@ -32,13 +41,23 @@ struct Inner {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RunLabels {
-    workflow: String,
+    workflow: Name,
     status: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct WorkflowLabel {
-    workflow: String,
+    workflow: Name,
+}
+
+/// A name that is shared, not copied.
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+struct Name(Text);
+
+impl EncodeLabelValue for Name {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        EncodeLabelValue::encode(&self.0.as_str(), encoder)
+    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -58,6 +77,7 @@ impl Default for Metrics {
         let seconds = || Histogram::new(SECONDS);
         let inner = Inner {
             registry: std::sync::Mutex::default(),
+            nodes_own: std::sync::Mutex::default(),
             runs: Family::default(),
             run_seconds: Family::new_with_constructor(seconds),
             nodes: Family::default(),
@@ -112,7 +132,7 @@ impl Metrics {
     /// Counts a run that ended or was put aside.
     pub(super) fn run_ended(&self, ended: &Ended) {
         // Documents that came with a request have any name; only registered ones are told apart.
-        let workflow = if ended.version > 0 { ended.workflow.to_string() } else { String::new() };
+        let workflow = if ended.version > 0 { Name(ended.workflow.clone()) } else { Name::default() };
         let labels = RunLabels { workflow: workflow.clone(), status: ended.status.as_str() };
         self.0.runs.get_or_create(&labels).inc();
         if ended.status.is_end() {
@@ -133,13 +153,23 @@ impl Metrics {
         lock(&self.0.registry).register_collector(Box::new(Standing(runs)));
     }
 
+    /// Adds what nodes count.
+    pub(super) fn tell_of_nodes(&self, metrics: NodeMetrics) {
+        lock(&self.0.nodes_own).register_collector(Box::new(NodeFamilies(metrics)));
+    }
+
     /// Everything in the text form of OpenMetrics.
     ///
     /// # Errors
     /// Never in practice.
     pub fn text(&self) -> Result<String> {
         let mut text = String::new();
-        encode(&mut text, &lock(&self.0.registry)).map_err(|error| Error::internal(error.to_string()))?;
+        let mut encode = || {
+            encode_registry(&mut text, &lock(&self.0.registry))?;
+            encode_registry(&mut text, &lock(&self.0.nodes_own))?;
+            encode_eof(&mut text)
+        };
+        encode().map_err(|error| Error::internal(error.to_string()))?;
         Ok(text)
     }
 }

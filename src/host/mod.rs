@@ -11,6 +11,7 @@ mod files;
 mod identity;
 pub mod keys;
 mod metrics;
+mod node_metrics;
 pub mod runs;
 mod start;
 mod supervise;

@@ -6,6 +6,7 @@ use kailash_core::{
     Error, Registry, Result, Services,
     log::{Folder, FolderBlobStore, LogSettings, SegmentRunLog},
 };
+use kailash_nodes::ops::NodeMetrics;
 use kailash_runtime::{Journal, Settings, by_name};
 
 use super::{
@@ -79,6 +80,9 @@ impl Host {
             park: kept.is_some(),
             ..Settings::default()
         };
+        if let Some(kept) = services.get::<NodeMetrics>() {
+            metrics.tell_of_nodes(kept.clone());
+        }
         let runtime = by_name(config.runs.runtime.as_str(), services, settings)?;
         let limits = (config.runs.max_running, config.runs.max_waiting);
         let runs = Runs::new(Arc::from(runtime), kept, workflows.clone(), (metrics.clone(), spans), limits);

@@ -5,14 +5,14 @@
 //!  "outputs"?, "errors"?, "skipped"?, "waits"?}
 //! ```
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use crate::json::Lenient;
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use kailash_core::{Error, RunId, RunStatus, Value, exec::Timestamp};
+use kailash_core::{Error, RunId, RunStatus, Text, Value, exec::Timestamp};
 use kailash_runtime::{NodeError, Results, Wait};
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
@@ -50,7 +50,18 @@ struct Outputs<'a>(&'a Results);
 
 impl Serialize for Outputs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Lenient(&Value::from(self.0.to_map()), &Cell::new(0)).serialize(serializer)
+        serializer.collect_map(self.0.done().map(|(id, outputs)| (id, Named(RefCell::new(outputs)))))
+    }
+}
+
+/// Values by name, to be written once.
+struct Named<I>(RefCell<I>);
+
+impl<'r, I: Iterator<Item = (&'r Text, &'r Value)>> Serialize for Named<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let lost = Cell::new(0);
+        let mut values = self.0.borrow_mut();
+        serializer.collect_map(values.by_ref().map(|(name, value)| (name, Lenient(value, &lost))))
     }
 }
 

@@ -15,7 +15,29 @@ use super::{app::App, problem::Problem};
 /// The content as it came, with its media type.
 pub(super) struct Content {
     pub(super) bytes: Bytes,
-    media: String,
+    media: Media,
+}
+
+/// The media types that are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    Json,
+    Yaml,
+    Other,
+}
+
+impl Media {
+    fn of(headers: &HeaderMap) -> Self {
+        let media =
+            headers.get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
+        let media = media.split(';').next().unwrap_or_default().trim();
+        let is = |names: &[&str]| names.iter().any(|name| media.eq_ignore_ascii_case(name));
+        match media {
+            _ if is(&["application/json"]) => Self::Json,
+            _ if is(&["application/yaml", "application/x-yaml", "text/yaml"]) => Self::Yaml,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl FromRequest<App> for Content {
@@ -23,7 +45,7 @@ impl FromRequest<App> for Content {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let section = &app.0.config;
-        let media = media(request.headers());
+        let media = Media::of(request.headers());
         let declared = request.headers().get(header::CONTENT_LENGTH);
         let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|length| length > section.max_body_bytes) {
@@ -56,43 +78,43 @@ fn too_large(limit: usize) -> Problem {
     Problem::from(error).with_status(StatusCode::PAYLOAD_TOO_LARGE)
 }
 
-fn media(headers: &HeaderMap) -> String {
-    let media = headers.get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
-    media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
 impl Content {
     /// Reads the content as JSON. Only `application/json` is taken: other types a page of any site may send without
     /// being asked.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if self.media != "application/json" {
+        if self.media != Media::Json {
             return Err(unsupported("application/json"));
         }
         // A list would be taken for an object's members in their order.
         if self.bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Error::invalid("http.json", "the content must be a JSON object").into());
         }
+        serde_json::from_slice(&self.bytes).map_err(|_| self.misread::<T>().into())
+    }
+
+    /// What is wrong with content that could not be read as JSON: it is read again, noting the place.
+    fn misread<T: DeserializeOwned>(&self) -> Error {
         let mut reader = serde_json::Deserializer::from_slice(&self.bytes);
-        let read = serde_path_to_error::deserialize(&mut reader);
-        let value = read.map_err(|error| {
-            let place = match error.path().to_string().as_str() {
-                "." => format!("line {} column {}", error.inner().line(), error.inner().column()),
-                path => path.to_owned(),
-            };
-            let text = error.into_inner().to_string();
-            let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-            Problem::from(Error::invalid("http.json", message).at(place))
-        })?;
-        reader.end().map_err(|_| Error::invalid("http.json", "something stands behind the JSON value"))?;
-        Ok(value)
+        match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Ok(_) => Error::invalid("http.json", "something stands behind the JSON value"),
+            Err(error) => {
+                let place = match error.path().to_string().as_str() {
+                    "." => format!("line {} column {}", error.inner().line(), error.inner().column()),
+                    path => path.to_owned(),
+                };
+                let text = error.into_inner().to_string();
+                let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
+                Error::invalid("http.json", message).at(place)
+            }
+        }
     }
 
     /// Reads the content as the text of a document.
     pub(super) fn document(&self) -> Result<(&str, Syntax), Problem> {
-        let syntax = match self.media.as_str() {
-            "application/json" => Syntax::Json,
-            "application/yaml" | "application/x-yaml" | "text/yaml" => Syntax::Yaml,
-            _ => return Err(unsupported("application/json or application/yaml")),
+        let syntax = match self.media {
+            Media::Json => Syntax::Json,
+            Media::Yaml => Syntax::Yaml,
+            Media::Other => return Err(unsupported("application/json or application/yaml")),
         };
         let text = std::str::from_utf8(&self.bytes);
         Ok((text.map_err(|_| Error::invalid("http.utf8", "the content is no UTF-8"))?, syntax))

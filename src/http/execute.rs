@@ -1,8 +1,10 @@
 //! Executing workflows: at once, in the background, or with a stream of events.
 
+use std::convert::Infallible;
+
 use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
+    extract::{FromRequestParts, State},
+    http::{HeaderValue, StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
 use kailash_core::{Error, Map, Value, Workflow, format::document_of, workflow::Params};
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::host::{
     keys::Scope,
-    runs::{Request, SubmitKey, Submitted},
+    runs::{Executed, Request, SubmitKey, Submitted},
     trace::TraceParent,
 };
 
@@ -53,6 +55,22 @@ struct Asked {
     workflow: Option<Value>,
 }
 
+/// What the headers say of a run that is asked for.
+pub(super) struct Headers {
+    key: Option<HeaderValue>,
+    parent: Option<TraceParent>,
+}
+
+impl FromRequestParts<App> for Headers {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        let parent = parts.headers.get("traceparent").and_then(|parent| parent.to_str().ok());
+        let key = parts.headers.get("idempotency-key").cloned();
+        Ok(Self { key, parent: parent.and_then(TraceParent::parse) })
+    }
+}
+
 /// A whole number however it is written: JSON knows no difference between `2` and `2.0`.
 fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
@@ -65,7 +83,7 @@ pub(super) async fn registered(
     _: Executor,
     State(app): State<App>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    headers: Headers,
     content: Content,
 ) -> Result<Response, Problem> {
     let asked = content.json::<Asked>()?;
@@ -74,14 +92,14 @@ pub(super) async fn registered(
         return Err(error.into());
     }
     let (workflow, version) = find(&app, &name, asked.version)?;
-    execute(&app, workflow, version, asked, &headers).await
+    execute(&app, workflow, version, asked, headers).await
 }
 
 /// `POST /execute`
 pub(super) async fn any(
     Executor { 0: caller }: Executor,
     State(app): State<App>,
-    headers: HeaderMap,
+    headers: Headers,
     content: Content,
 ) -> Result<Response, Problem> {
     let asked = content.json::<Asked>()?;
@@ -108,7 +126,7 @@ pub(super) async fn any(
             }
         },
     };
-    execute(&app, workflow, version, asked, &headers).await
+    execute(&app, workflow, version, asked, headers).await
 }
 
 fn find(app: &App, name: &str, version: Option<u32>) -> Result<(Workflow, u32), Problem> {
@@ -125,20 +143,30 @@ async fn execute(
     workflow: Workflow,
     version: u32,
     asked: Asked,
-    headers: &HeaderMap,
+    headers: Headers,
 ) -> Result<Response, Problem> {
     let inputs = asked.inputs.unwrap_or_default();
-    let key = submit_key(&workflow, version, &inputs, headers)?;
+    let Headers { key, parent } = headers;
+    let key = key.map(|key| submit_key(&workflow, version, &inputs, &key)).transpose()?;
     let params = Params::from_map(inputs, |id| workflow.position(id).is_some());
     let listened = asked.mode == Mode::Stream;
-    let parent = headers.get("traceparent").and_then(|parent| TraceParent::parse(parent.to_str().ok()?));
     let request = Request { workflow, version, params, key, listened, parent };
-    let submitted = app.0.host.runs.submit(request)?;
-    let again = submitted.repeated;
-    let response = match asked.mode {
-        Mode::Sync => outcome(&*submitted.ended().await?).unwrap_or_else(IntoResponse::into_response),
-        Mode::Async => pending(app, submitted).await?,
-        Mode::Stream => events::of_submitted(app, submitted),
+    let runs = &app.0.host.runs;
+    let (response, again) = match asked.mode {
+        Mode::Sync => {
+            let Executed { ended, repeated } = runs.execute(request).await?;
+            (outcome(&ended).unwrap_or_else(IntoResponse::into_response), repeated)
+        }
+        Mode::Async => {
+            let submitted = runs.submit(request)?;
+            let repeated = submitted.repeated;
+            (pending(app, submitted).await?, repeated)
+        }
+        Mode::Stream => {
+            let submitted = runs.submit(request)?;
+            let repeated = submitted.repeated;
+            (events::of_submitted(app, submitted), repeated)
+        }
     };
     Ok(if again { repeated(response) } else { response })
 }
@@ -155,9 +183,8 @@ fn submit_key(
     workflow: &Workflow,
     version: u32,
     inputs: &Map,
-    headers: &HeaderMap,
-) -> Result<Option<SubmitKey>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    key: &HeaderValue,
+) -> Result<SubmitKey, Problem> {
     let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= 255);
     let wrong = || Error::invalid("submit.key", "an idempotency key has 1 to 255 printable ASCII signs");
     let key = key.ok_or_else(wrong)?;
@@ -165,5 +192,5 @@ fn submit_key(
     if version == 0 {
         payload.extend_from_slice(&workflow.fingerprint().to_be_bytes());
     }
-    Ok(Some(SubmitKey::new(workflow.name(), key, &payload)))
+    Ok(SubmitKey::new(workflow.name(), key, &payload))
 }

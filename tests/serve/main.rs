@@ -10,6 +10,8 @@ mod events;
 mod execute;
 mod guard;
 mod load;
+mod metrics;
 mod runs;
 mod support;
+mod websocket;
 mod workflows;

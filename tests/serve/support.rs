@@ -181,7 +181,8 @@ impl Served {
         registry.register::<Broken>().unwrap();
         registry.register::<Aging<VERSION>>().unwrap();
         let world = World::default();
-        let services = Services::builder().with(world.clone()).unwrap().build();
+        let services = Services::builder().with(world.clone()).unwrap();
+        let services = services.with(kailash_nodes::ops::NodeMetrics::default()).unwrap().build();
         let host = Arc::new(Host::with(config, registry, services).await.unwrap());
         for (name, node, config) in WORKFLOWS {
             let text = format!(

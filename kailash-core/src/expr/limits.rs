@@ -117,7 +117,7 @@ mod tests {
     use crate::{Map, expr::Expr};
 
     fn eval(source: &str) -> Result<String, String> {
-        let value = Expr::compile(source).and_then(|expr| expr.eval(&Map::new()));
+        let value = Expr::compile(source).and_then(|expr| expr.eval(Map::new()));
         value.map(|value| value.as_str().unwrap_or_default().to_owned()).map_err(|error| error.to_string())
     }
 

@@ -89,8 +89,8 @@ impl Expr {
     /// # Errors
     /// Kind `Limit`, code `expression.fuel`, if it takes more than [`FUEL`] instructions; kind `Invalid`, code
     /// `expression.eval`, for an unknown name or operands that do not fit.
-    pub fn eval(&self, variables: &Map) -> Result<Value> {
-        let variables = Jinja::from_object(MapView(Arc::new(variables.clone())));
+    pub fn eval(&self, variables: impl Into<Arc<Map>>) -> Result<Value> {
+        let variables = Jinja::from_object(MapView(variables.into()));
         let result = self.compiled.eval(variables).map_err(|error| self.error(&error))?;
         let value = from_jinja(&result).ok_or_else(|| {
             Error::invalid("expression.eval", format!("`{}` has no value", self.source))
@@ -108,7 +108,7 @@ impl Expr {
     ///
     /// # Errors
     /// As [`Expr::eval`].
-    pub fn holds(&self, variables: &Map) -> Result<bool> {
+    pub fn holds(&self, variables: impl Into<Arc<Map>>) -> Result<bool> {
         self.eval(variables).map(|value| value.is_truthy())
     }
 
@@ -233,23 +233,23 @@ mod tests {
             "not (iteration in [1, 2])",
             "rows|length == 1",
         ] {
-            assert!(Expr::compile(source).unwrap().holds(&variables).unwrap(), "{source}");
+            assert!(Expr::compile(source).unwrap().holds(variables.clone()).unwrap(), "{source}");
         }
     }
 
     #[test]
     fn arithmetic_gives_values() {
         let variables = map(value!({"xs": [1, 2], "n": 7}));
-        assert_eq!(Expr::compile("n * 2 + 0.5").unwrap().eval(&variables).unwrap(), value!(14.5));
+        assert_eq!(Expr::compile("n * 2 + 0.5").unwrap().eval(variables.clone()).unwrap(), value!(14.5));
         assert_eq!(
-            Expr::compile("{'a': xs, 'b': [n]}").unwrap().eval(&variables).unwrap(),
+            Expr::compile("{'a': xs, 'b': [n]}").unwrap().eval(variables).unwrap(),
             value!({"a": [1, 2], "b": [7]})
         );
     }
 
     #[test]
     fn an_unknown_name_is_an_error_not_false() {
-        let error = Expr::compile("misspelt > 1").unwrap().holds(&Map::new()).unwrap_err();
+        let error = Expr::compile("misspelt > 1").unwrap().holds(Map::new()).unwrap_err();
         assert_eq!(error.code(), "expression.eval");
     }
 
@@ -257,9 +257,9 @@ mod tests {
     fn much_work_runs_out_of_fuel_and_much_text_is_refused() {
         let variables = map(value!({"xs": (Value::list(vec![value!(1); 10_000]))}));
         let source = "1 if 7 in xs else ".repeat(3) + "xs|map('string')|list|length";
-        assert!(Expr::compile(&source).unwrap().eval(&variables).is_ok());
+        assert!(Expr::compile(&source).unwrap().eval(variables).is_ok());
         let many = "1+".repeat(MAX_OPERATORS) + "1";
-        assert_eq!(Expr::compile(&many).unwrap().eval(&Map::new()).unwrap(), value!(501));
+        assert_eq!(Expr::compile(&many).unwrap().eval(Map::new()).unwrap(), value!(501));
         assert_eq!(Expr::compile(&"1+".repeat(MAX_SOURCE)).unwrap_err().code(), "expression.length");
     }
 

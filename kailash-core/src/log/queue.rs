@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -39,6 +39,8 @@ struct Waiting {
     jobs: VecDeque<Job>,
     bytes: usize,
     closed: bool,
+    /// How many jobs the writer waits for.
+    wanted: usize,
 }
 
 /// Jobs in order, from any thread to the writer's.
@@ -67,20 +69,33 @@ impl Queue {
         }
         waiting.bytes += bytes;
         waiting.jobs.push_back(job);
+        let enough = waiting.jobs.len() >= waiting.wanted;
         drop(waiting);
-        self.filled.notify_one();
+        if enough {
+            self.filled.notify_one();
+        }
         Ok(())
     }
 
-    /// Waits for jobs and takes those from the front that fit together into `most` bytes, at least one. None when the
-    /// queue is closed and empty.
-    pub(super) fn take(&self, most: usize) -> Option<Vec<Job>> {
+    /// Waits for jobs and takes those from the front that fit together into `most` bytes, at least one. Once there is
+    /// one it waits for no longer than `patience` until there are `expected`. None when the queue is closed and empty.
+    pub(super) fn take(&self, most: usize, expected: usize, patience: Duration) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
-        while waiting.jobs.is_empty() {
-            if waiting.closed {
-                return None;
-            }
+        while waiting.jobs.is_empty() && !waiting.closed {
+            waiting.wanted = 1;
             waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let until = Instant::now() + patience;
+        while waiting.jobs.len() < expected && !waiting.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting.wanted = expected;
+            waiting = self.filled.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if waiting.jobs.is_empty() {
+            return None;
         }
         let mut taken = Vec::new();
         let mut bytes = 0;

@@ -1,6 +1,9 @@
 //! The one thread that writes: takes what waits, writes it in one piece, syncs once, answers all.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
@@ -16,10 +19,16 @@ use crate::{Error, ErrorKind, Result, Retry};
 /// The most that is written before it is synced, in bytes.
 const MAX_WRITE: usize = 4 << 20;
 
+/// The longest wait for more to write.
+const MAX_PATIENCE: Duration = Duration::from_millis(2);
+
 /// The writer's own state.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     buffer: Vec<u8>,
+    /// How many jobs were done together last, and how long that took: whoever was answered together often comes back
+    /// together, and is worth waiting for as long as another sync would take.
+    last: (usize, Duration),
 }
 
 /// An append on its way: its records' lengths on disk and who is told.
@@ -27,12 +36,13 @@ type Written = (Vec<usize>, Answer);
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, buffer: Vec::new() }
+        Self { shared, buffer: Vec::new(), last: (0, Duration::ZERO) }
     }
 
     /// Works until the queue is closed.
     pub(super) fn run(mut self) {
-        while let Some(jobs) = self.shared.queue.take(MAX_WRITE) {
+        while let Some(jobs) = self.shared.queue.take(MAX_WRITE, self.last.0, self.last.1.min(MAX_PATIENCE)) {
+            let (count, began) = (jobs.len(), Instant::now());
             let mut appends = Vec::new();
             for job in jobs {
                 match job {
@@ -48,6 +58,7 @@ impl Writer {
                 }
             }
             self.append(appends);
+            self.last = (count, began.elapsed());
         }
     }
 

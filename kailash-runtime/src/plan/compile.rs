@@ -43,6 +43,9 @@ impl Plan {
             return Err(Issues(issues));
         }
         let unsupplied = unsupplied(workflow, &template, &bound_at);
+        let members = &scopes[0].members;
+        let mut document_order: Vec<u32> = (0..position(members.len())).collect();
+        document_order.sort_unstable_by_key(|member| members[*member as usize].node);
         Ok(Self {
             workflow: workflow.clone(),
             scopes,
@@ -50,6 +53,7 @@ impl Plan {
             extra,
             bound_at,
             unsupplied,
+            document_order,
             versions,
             packed: OnceLock::new(),
         })

@@ -29,6 +29,8 @@ pub struct Plan {
     pub(crate) bound_at: Vec<u32>,
     /// Required inputs of the workflow that nothing but a run parameter can give, as (node, input).
     pub(crate) unsupplied: Vec<(u32, u32)>,
+    /// The members of the first scope in the document's order.
+    pub(crate) document_order: Vec<u32>,
     /// The versions of its node types, also of those in workflows within.
     pub(crate) versions: Versions,
     /// The workflow's document as journals keep it, once one did.

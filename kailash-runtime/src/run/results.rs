@@ -45,7 +45,7 @@ impl Results {
     #[must_use]
     pub fn node(&self, node: &str) -> Option<Map> {
         let (member, described) = self.member(node)?;
-        (self.0.status.get(member) == Some(&Status::Done)).then(|| self.outputs(member, described))
+        (self.0.status.get(member) == Some(&Status::Done)).then(|| collect(self.outputs(member, described)))
     }
 
     /// How node `node` stood at the end.
@@ -58,8 +58,13 @@ impl Results {
     /// The outputs of every node that ran, by id, in the document's order.
     #[must_use]
     pub fn to_map(&self) -> Map {
+        self.done().map(|(id, outputs)| (id.clone(), Value::from(collect(outputs)))).collect()
+    }
+
+    /// Every node that ran, in the document's order, with its outputs by name.
+    pub fn done(&self) -> impl Iterator<Item = (&Text, impl Iterator<Item = (&Text, &Value)>)> {
         let members = self.members().filter(|(_, _, status)| *status == NodeStatus::Done);
-        members.map(|(member, node, _)| (node.id.clone(), Value::from(self.outputs(member, node)))).collect()
+        members.map(|(member, node, _)| (&node.id, self.outputs(member, node)))
     }
 
     /// The ids of the nodes that did not run, in the document's order.
@@ -67,18 +72,17 @@ impl Results {
         self.members().filter(|(_, _, status)| *status == NodeStatus::Skipped).map(|(_, node, _)| &node.id)
     }
 
-    fn outputs(&self, member: usize, node: &Node) -> Map {
+    fn outputs<'r>(&'r self, member: usize, node: &'r Node) -> impl Iterator<Item = (&'r Text, &'r Value)> {
         let values = self.0.slots.get(self.slots_of(member)).unwrap_or_default();
         let named = node.config.ports.outputs.iter().zip(values);
-        named.filter_map(|(output, value)| Some((output.name.clone(), value.clone()?))).collect()
+        named.filter_map(|(output, value)| Some((&output.name, value.as_ref()?)))
     }
 
     /// Every node of the workflow with its position among the plan's members, in the document's order.
     fn members(&self) -> impl Iterator<Item = (usize, &Node, NodeStatus)> {
-        let members = &self.0.plan.scopes[0].members;
-        let mut order: Vec<usize> = (0..members.len().min(self.0.status.len())).collect();
-        order.sort_unstable_by_key(|member| members[*member].node);
-        order.into_iter().map(|member| {
+        let (members, order) = (&self.0.plan.scopes[0].members, &self.0.plan.document_order);
+        let known = self.0.status.len();
+        order.iter().map(|member| *member as usize).filter(move |member| *member < known).map(|member| {
             let node = &self.0.plan.workflow.nodes()[members[member].node as usize];
             (member, node, public(self.0.status[member]))
         })
@@ -94,6 +98,10 @@ impl Results {
         let slots = &self.0.plan.scopes[0].members[member].slots;
         slots.start as usize..slots.end as usize
     }
+}
+
+fn collect<'r>(outputs: impl Iterator<Item = (&'r Text, &'r Value)>) -> Map {
+    outputs.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn public(status: Status) -> NodeStatus {

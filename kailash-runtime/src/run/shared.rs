@@ -46,7 +46,16 @@ impl Shared {
     /// Tells listeners of one unit.
     pub(crate) fn tell(&self, unit: UnitKey, attempt: Option<u32>, what: What) {
         if let Some(events) = &self.events {
-            events.emit(Some(self.unit_id(unit).to_string().into()), attempt, what);
+            events.emit(Some(self.unit_name(unit)), attempt, what);
+        }
+    }
+
+    /// What a unit is called in events.
+    fn unit_name(&self, unit: UnitKey) -> Text {
+        // Of the workflow itself a unit is called by its node alone.
+        match unit.frame {
+            0 => self.plan.scopes[0].unit_name(unit.node).clone(),
+            _ => self.unit_id(unit).to_string().into(),
         }
     }
 

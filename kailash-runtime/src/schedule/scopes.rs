@@ -1,5 +1,7 @@
 //! Scopes: opening the frames of cycles, nested workflows and foreaches, and what follows when a frame is through.
 
+use std::sync::Arc;
+
 use kailash_core::{
     Error, ErrorKind, MAX_DEPTH, Map, Result, Retry, RunId, Text, Value,
     node::{Inputs, OnItemError, Outputs, UnitKey},
@@ -31,7 +33,7 @@ pub(super) enum Catcher {
 impl Schedule {
     /// Opens the scope of `unit` with the values handed in.
     pub(super) fn open(&mut self, unit: UnitKey, mut inputs: Inputs) {
-        let plan = std::sync::Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.plan);
         let Some(frame) = &self.frames[unit.frame as usize] else { return };
         let outer = |inputs: &mut Inputs| (0..inputs.len()).map(|i| inputs.take(i)).collect::<Vec<_>>();
         let work = &plan.scopes[frame.scope as usize].units[unit.node as usize].work;
@@ -88,7 +90,7 @@ impl Schedule {
     pub(super) fn close(&mut self, number: u32) {
         let Some(mut frame) = self.frames[number as usize].take() else { return };
         let Some(unit) = frame.parent else { return };
-        let plan = std::sync::Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.plan);
         let Some(around) = &self.frames[unit.frame as usize] else { return };
         let scope = &plan.scopes[frame.scope as usize];
         match &plan.scopes[around.scope as usize].units[unit.node as usize].work {
@@ -182,7 +184,7 @@ impl Schedule {
 
     /// The run ends with a failure in frame `number`: what is around it failed too, and a cycle's turn so far counts.
     pub(super) fn fail_around(&mut self, number: u32) {
-        let plan = std::sync::Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.plan);
         let mut here = number;
         while let Some(unit) = self.frames[here as usize].as_ref().and_then(|frame| frame.parent) {
             let Some(around) = &self.frames[unit.frame as usize] else { return };
@@ -217,7 +219,7 @@ impl Schedule {
             state.results[item as usize] = value;
             state.under_way -= 1;
         }
-        let plan = std::sync::Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.plan);
         self.start_items(unit, each, &plan.scopes[each.scope as usize]);
     }
 
@@ -241,7 +243,7 @@ impl Schedule {
 
     /// The item in frame `number` has failed, and the foreach `unit` makes null of that: the item is through.
     pub(super) fn item_is_null(&mut self, number: u32, unit: UnitKey) {
-        let plan = std::sync::Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.plan);
         let (Some(frame), Some(around)) = (&self.frames[number as usize], &self.frames[unit.frame as usize])
         else {
             return;
@@ -371,9 +373,11 @@ fn ends(cycle: &CyclePlan, scope: &ScopePlan, frame: &Frame) -> Result<bool> {
         variables
             .extend(check.members.iter().flat_map(of).map(|(name, value)| (name.clone(), value.clone())));
         variables.insert("iteration", frame.iteration);
+        let variables = Arc::new(variables);
         let holds = |expr: &kailash_core::expr::Expr| {
             let id = check.members.first().map_or("", |member| scope.members[*member as usize].id.as_str());
-            expr.holds(&variables).map_err(|error| error.at(format!("condition of the cycle at `{id}`")))
+            expr.holds(Arc::clone(&variables))
+                .map_err(|error| error.at(format!("condition of the cycle at `{id}`")))
         };
         if check.convergence.as_deref().map(holds).transpose()? == Some(true)
             || check.condition.as_deref().map(holds).transpose()? == Some(false)

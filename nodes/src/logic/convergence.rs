@@ -193,7 +193,7 @@ impl Turn {
                 variables.insert("threshold", self.threshold);
                 variables.insert("history", self.history.iter().copied().map(Value::from).collect::<Value>());
                 variables.insert("data", self.data.clone());
-                let holds = expression.holds(&variables)?;
+                let holds = expression.holds(variables)?;
                 (
                     holds,
                     format!("`{}` {}", expression.source(), if holds { "holds" } else { "does not hold" }),

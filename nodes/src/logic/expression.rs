@@ -45,7 +45,7 @@ impl NodeType for Expression {
         };
         let names: Arc<[Text]> = cx.inputs.into();
         let body = Body::compute(move |inputs: Inputs, _| {
-            Ok(Outputs::one(expression.eval(&variables::of(&names, &inputs))?).into())
+            Ok(Outputs::one(expression.eval(variables::of(&names, &inputs))?).into())
         });
         Ok(body.with_lift(Lift::PerItem))
     }

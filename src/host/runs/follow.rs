@@ -1,10 +1,14 @@
 //! Following a run to its end, and telling everybody who waits for it.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Task, Poll},
+};
 
-use kailash_core::{Error, ErrorKind, Result, RunStatus};
+use kailash_core::{Error, ErrorKind, Result, RunStatus, node::BoxFuture};
 use kailash_runtime::Prepared;
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{Ended, Live, Runs, drain::put_aside, ended::Told};
@@ -12,9 +16,49 @@ use super::{Ended, Live, Runs, drain::put_aside, ended::Told};
 /// How many runs that ended are remembered where no journal keeps them.
 const REMEMBERED: usize = 256;
 
+/// A run, driven by whoever awaits this. If that one goes away, a task of its own drives the run on.
+pub(super) struct Driving {
+    run: Option<BoxFuture<'static, Arc<Ended>>>,
+    tokio: Handle,
+}
+
+impl Driving {
+    /// Lets a task of its own drive the run.
+    pub(super) fn spawn(self) {
+        drop(self);
+    }
+}
+
+impl Future for Driving {
+    type Output = Arc<Ended>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Arc<Ended>> {
+        // Polled after its end it stays pending, as any future may.
+        let Some(run) = &mut self.run else { return Poll::Pending };
+        let ended = run.as_mut().poll(task);
+        if ended.is_ready() {
+            self.run = None;
+        }
+        ended
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        if let Some(run) = self.run.take() {
+            self.tokio.spawn(run);
+        }
+    }
+}
+
 impl Runs {
-    /// Drives a run that was prepared, and follows it to its end.
-    pub(super) fn follow(&self, prepared: Prepared, version: u32, token: TaskTrackerToken) -> Live {
+    /// Makes a run that was prepared known as one under way.
+    pub(super) fn follow(
+        &self,
+        prepared: Prepared,
+        version: u32,
+        token: TaskTrackerToken,
+    ) -> (Live, Driving) {
         let (sender, ended) = watch::channel(None);
         let (control, run) = (prepared.control(), prepared.id());
         let live = Live { control, ended };
@@ -25,15 +69,16 @@ impl Runs {
             put_aside(&live.control);
         }
         let runs = self.clone();
-        tokio::spawn(async move {
+        let drive = async move {
             let told = Told::from(prepared.drive().await);
             let ended = Arc::new(runs.ended(run, version, told));
             // Nobody may be waiting.
-            sender.send_replace(Some(ended));
+            sender.send_replace(Some(Arc::clone(&ended)));
             runs.0.changed.notify_waiters();
             drop((runs, token));
-        });
-        live
+            ended
+        };
+        (live, Driving { run: Some(Box::pin(drive)), tokio: Handle::current() })
     }
 
     /// Notes the end of a run.

@@ -38,7 +38,7 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use self::table::Table;
 pub use self::{
     ended::Ended,
-    submit::{Refused, Request, Submitted},
+    submit::{Executed, Refused, Request, Submitted},
     table::{Filter, Head, SubmitKey},
 };
 use super::{config::JournalSection, metrics::Metrics, trace::Spans, workflows::Workflows};

@@ -7,7 +7,11 @@ use kailash_core::{
 };
 use kailash_runtime::{Events, Permit, RunError, Start};
 
-use super::{Ended, Head, Live, Runs, SubmitKey, follow, stopping};
+use super::{
+    Ended, Head, Live, Runs, SubmitKey,
+    follow::{self, Driving},
+    stopping,
+};
 use crate::host::trace::TraceParent;
 
 /// The labels under which a journal notes what the table needs again.
@@ -77,6 +81,14 @@ pub struct Submitted {
     runs: Runs,
 }
 
+/// A run that was executed.
+pub struct Executed {
+    /// How it ended or stands.
+    pub ended: Arc<Ended>,
+    /// Whether an earlier request with the same key began it.
+    pub repeated: bool,
+}
+
 impl Submitted {
     /// Whether the run is under way.
     #[must_use]
@@ -114,6 +126,27 @@ impl Runs {
     /// What keeps the run from beginning; kind `Conflict`, code `submit.key`, for another request with the same key;
     /// kind `Limit`, code `runs.waiting`, if too many wait; kind `Unavailable` while the host stops.
     pub fn submit(&self, request: Request) -> Result<Submitted, Refused> {
+        let (submitted, driving) = self.begin(request)?;
+        driving.into_iter().for_each(Driving::spawn);
+        Ok(submitted)
+    }
+
+    /// [`Runs::submit`], and waits for the end of the run, or until it is put aside. The run is driven by whoever awaits
+    /// this, which saves the way to another task; it goes on if that one goes away.
+    ///
+    /// # Errors
+    /// As [`Runs::submit`] and [`Submitted::ended`].
+    pub async fn execute(&self, request: Request) -> Result<Executed, Refused> {
+        let (submitted, driving) = self.begin(request)?;
+        let repeated = submitted.repeated;
+        let ended = match driving {
+            Some(driving) => driving.await,
+            None => submitted.ended().await?,
+        };
+        Ok(Executed { ended, repeated })
+    }
+
+    fn begin(&self, request: Request) -> Result<(Submitted, Option<Driving>), Refused> {
         let run = RunId::generate();
         let head = Head {
             workflow: request.workflow.name().clone(),
@@ -132,7 +165,8 @@ impl Runs {
                 && let Some(first) = state.table.submitted(key)?
             {
                 let live = state.live.get(&first).cloned();
-                return Ok(Submitted { run: first, repeated: true, events: None, live, runs: self.clone() });
+                let first = Submitted { run: first, repeated: true, events: None, live, runs: self.clone() };
+                return Ok((first, None));
             }
             state.table.insert(run, head);
             token
@@ -140,7 +174,7 @@ impl Runs {
         if let Some(parent) = request.parent {
             self.0.spans.asked_for(run, parent);
         }
-        let labels = labels(&request);
+        let labels = if self.0.kept.is_some() { labels(&request) } else { Map::new() };
         let Request { workflow, version, params, listened, .. } = request;
         let begun = self.admission(run).map_err(Refused::from).and_then(|admission| {
             let start = Start { id: Some(run), labels, listened, admission, signal: None };
@@ -149,8 +183,10 @@ impl Runs {
         match begun {
             Ok(mut prepared) => {
                 let events = prepared.events();
-                let live = self.follow(prepared, version, token);
-                Ok(Submitted { run, repeated: false, events, live: Some(live), runs: self.clone() })
+                let (live, driving) = self.follow(prepared, version, token);
+                let submitted =
+                    Submitted { run, repeated: false, events, live: Some(live), runs: self.clone() };
+                Ok((submitted, Some(driving)))
             }
             Err(refused) => {
                 self.lock().table.remove(run);

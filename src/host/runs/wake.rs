@@ -155,7 +155,9 @@ impl Runs {
         let workflow = self.workflow_of(&past, version)?;
         self.lock().table.set(run, RunStatus::Running, None, None);
         let prepared = self.0.runtime.prepare_resumed(&workflow, past, start).map_err(error_of)?;
-        Ok(self.follow(prepared, version, token))
+        let (live, driving) = self.follow(prepared, version, token);
+        driving.spawn();
+        Ok(live)
     }
 
     /// The workflow of a run: the registered one, if it has not changed since, else one made of the run's own document.

@@ -43,7 +43,7 @@ impl Field {
 pub(super) fn eval(expr: &Expr, item: &Value, index: usize) -> Result<Value> {
     let mut names = item.as_map().cloned().unwrap_or_default();
     names.insert("item", item.clone());
-    expr.eval(&names).map_err(|error| at_item(error, index))
+    expr.eval(names).map_err(|error| at_item(error, index))
 }
 
 /// The error at the item at position `index`.

@@ -98,7 +98,7 @@ impl Decision {
             (Checked::Expression(expression), value) => {
                 let mut variables = value.as_map().cloned().unwrap_or_else(Map::new);
                 variables.insert("input_data", value.clone());
-                expression.eval(&variables)
+                expression.eval(variables)
             }
             (_, value) => Ok(value.clone()),
         }

@@ -2,11 +2,18 @@
 
 use kailash_core::{Error, Map, Result, Value};
 
+/// How the names of the host's own metrics begin.
+const HOSTS_OWN: &str = "kailash_";
+
 /// Whether a metric may be called `name`.
 ///
 /// # Errors
 /// Kind `Invalid`, code `metrics.name`.
 pub(super) fn check_metric(name: &str) -> Result<()> {
+    if name.starts_with(HOSTS_OWN) {
+        let message = format!("`{name}` begins as the metrics of the host do");
+        return Err(Error::invalid("metrics.name", message).with_hint("leave `kailash_` away"));
+    }
     let fits = is_word(name.strip_prefix(':').unwrap_or(name), |c| c == ':') || name == ":";
     if fits && name.len() <= 200 {
         return Ok(());
@@ -64,7 +71,7 @@ mod tests {
         for good in ["a", "_a", "jobs_total", "job:rate5m", ":a", "A9"] {
             assert!(check_metric(good).is_ok(), "{good}");
         }
-        for bad in ["", "9a", "a-b", "a b", "ä", "a.b", &"x".repeat(201)] {
+        for bad in ["", "9a", "a-b", "a b", "ä", "a.b", "kailash_runs", &"x".repeat(201)] {
             assert_eq!(check_metric(bad).unwrap_err().code(), "metrics.name", "{bad}");
         }
     }
