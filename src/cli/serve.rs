@@ -120,7 +120,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut host = Arc::new(Host::start(config).await.map_err(Refusal::from)?);
     let listener = Listener::bind(Arc::clone(&host)).await.map_err(Refusal::from)?;
-    say(format, &format!("kailash serves http://{}", listener.address()))?;
+    say(format, &format!("kailash serves {}", listener.url()))?;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listener.serve(stop.clone(), LAST_ANSWERS));
     let failed = tokio::select! {

@@ -1,10 +1,10 @@
-//! Who a host is: an id that it keeps, and the secret of its cluster.
+//! Who a host is: an id that it keeps, its certificate, and the secret of its cluster.
 
 use std::path::Path;
 
 use kailash_core::{Error, Result};
 
-use super::config::IdentitySection;
+use super::{Tls, config::IdentitySection};
 
 /// The file of the id in the data folder.
 const FILE: &str = "host-id";
@@ -16,13 +16,15 @@ pub struct Identity {
     pub id: String,
     /// The secret that the hosts of a cluster share.
     pub cluster_token: Option<String>,
+    /// The certificate by which it proves who it is.
+    pub tls: Option<Tls>,
 }
 
 impl Identity {
     /// The identity that `section` says, with an id made and kept in `data` if it says none. Blocks.
     ///
     /// # Errors
-    /// An id with other signs, a missing secret, a folder that cannot be written.
+    /// An id with other signs, a missing secret, files of TLS that do not fit, a folder that cannot be written.
     pub(super) fn open(section: &IdentitySection, data: &Path) -> Result<Self> {
         let id = match &section.id {
             Some(id) => id.clone(),
@@ -35,7 +37,8 @@ impl Identity {
         }
         let cluster_token =
             section.cluster_token.as_ref().map(|secret| secret.read_blocking("config.secret")).transpose()?;
-        Ok(Self { id, cluster_token })
+        let tls = Tls::open(&section.tls)?;
+        Ok(Self { id, cluster_token, tls })
     }
 }
 

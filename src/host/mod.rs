@@ -15,6 +15,7 @@ mod node_metrics;
 pub mod runs;
 mod start;
 mod supervise;
+mod tls;
 pub mod trace;
 pub mod workflows;
 
@@ -24,3 +25,4 @@ pub(crate) use files::whole_file;
 pub use identity::Identity;
 pub use metrics::Metrics;
 pub use start::{Host, private_folder};
+pub use tls::Tls;

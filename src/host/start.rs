@@ -89,6 +89,9 @@ impl Host {
         runs.recover().await?;
         metrics.watch(runs.downgrade());
         let mut supervisor = Supervisor::default();
+        if let Some(tls) = identity.tls.clone() {
+            supervisor.start("certificate", Policy::Restart, move |stop| tls.clone().follow_files(stop));
+        }
         let woken = runs.clone();
         supervisor.start("timers", Policy::Restart, move |stop| woken.clone().wake_in_time(stop));
         let bounded = runs.clone();

@@ -1,23 +1,25 @@
 //! Listening: connections under limits, each served until the host stops.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use kailash_core::{Error, ErrorKind, Result, Retry};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use super::app::{self, App};
-use crate::host::Host;
+use crate::host::{Host, Tls};
 
 /// The most bytes of a request's head, and the most headers in it.
 const MAX_HEAD: usize = 64 << 10;
@@ -35,6 +37,8 @@ pub struct Listener {
     stopping: CancellationToken,
     max_connections: usize,
     head_timeout: Duration,
+    /// None for plain HTTP.
+    tls: Option<TlsAcceptor>,
 }
 
 impl Listener {
@@ -58,17 +62,25 @@ impl Listener {
         };
         let listener = bound.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
+        let tls = host.identity.tls.as_ref().map(Tls::acceptor).transpose()?;
         let stopping = CancellationToken::new();
         let router = app::router(App::new(host, address, stopping.clone()));
         let head_timeout = Duration::from_secs(section.head_timeout_s);
         let max_connections = section.max_connections;
-        Ok(Self { listener, address, router, stopping, max_connections, head_timeout })
+        Ok(Self { listener, address, router, stopping, max_connections, head_timeout, tls })
     }
 
     /// The address that was bound.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where clients find it, as the beginning of a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Serves connections until `stop`; then requests under way are answered, for `patience` at most.
@@ -110,27 +122,59 @@ impl Listener {
             request.extensions_mut().insert(ConnectInfo(from));
             request.map(Body::new)
         });
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(self.head_timeout)
-            .max_buf_size(MAX_HEAD)
-            .max_headers(MAX_HEADERS);
         let service = TowerToHyperService::new(service);
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-        let stopping = self.stopping.clone();
+        let (stopping, timeout, tls) = (self.stopping.clone(), self.head_timeout, self.tls.clone());
         tokio::spawn(async move {
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = &mut connection => ended,
-                () = stopping.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            match tls {
+                None => converse(stream, service, timeout, stopping, from).await,
+                Some(tls) => {
+                    let greeted = tokio::select! {
+                        greeted = tokio::time::timeout(timeout, tls.accept(stream)) => greeted,
+                        () = stopping.cancelled() => return,
+                    };
+                    match greeted {
+                        Ok(Ok(stream)) => converse(stream, service, timeout, stopping, from).await,
+                        Ok(Err(error)) => {
+                            tracing::debug!(%from, %error, "a client does not speak TLS as it should");
+                        }
+                        Err(_) => tracing::debug!(%from, "a client took too long to begin TLS"),
+                    }
                 }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%from, %error, "a connection ended badly");
             }
             drop(permit);
         });
+    }
+}
+
+/// Serves the requests of one connection until it ends or `stopping`.
+async fn converse<S>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: TowerToHyperService<S>,
+    head_timeout: Duration,
+    stopping: CancellationToken,
+    from: SocketAddr,
+) where
+    S: Service<hyper::Request<Incoming>, Response = axum::response::Response, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS);
+    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%from, %error, "a connection ended badly");
     }
 }

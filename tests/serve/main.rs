@@ -13,5 +13,6 @@ mod load;
 mod metrics;
 mod runs;
 mod support;
+mod tls;
 mod websocket;
 mod workflows;

@@ -138,6 +138,9 @@ impl<const VERSION: u32> NodeType for Aging<VERSION> {
     }
 }
 
+/// How long answers under way may take when a host stops.
+pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
 /// The workflows that every test finds: each a node of its type, called as the workflow.
 const WORKFLOWS: [(&str, &str, &str); 5] = [
     ("count", "Count", "{}"),
@@ -193,7 +196,7 @@ impl Served {
         }
         let listener = Listener::bind(Arc::clone(&host)).await.unwrap();
         let (address, stop) = (listener.address(), CancellationToken::new());
-        tokio::spawn(listener.serve(stop.clone(), Duration::from_secs(5)));
+        tokio::spawn(listener.serve(stop.clone(), LAST_ANSWERS));
         Self { host, address, world, client: reqwest::Client::new(), stop, data }
     }
 

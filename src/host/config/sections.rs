@@ -133,6 +133,18 @@ pub struct IdentitySection {
     pub id: Option<String>,
     /// The secret that the hosts of a cluster share.
     pub cluster_token: Option<SecretRef>,
+    /// The files by which the host proves who it is; with them the HTTP API speaks TLS.
+    pub tls: TlsSection,
+}
+
+/// The files by which a host proves who it is, in PEM; both or none. They are read again when they change.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsSection {
+    /// The host's certificate, then those that lead to its authority.
+    pub certificates: Option<PathBuf>,
+    /// The private key of the host's certificate.
+    pub key: Option<PathBuf>,
 }
 
 impl Default for HostSection {
@@ -192,10 +204,17 @@ impl Config {
             ("runs.max_concurrency", self.runs.max_concurrency),
         ];
         let zeros: Vec<&str> = zeros.iter().filter(|(_, value)| *value == 0).map(|(key, _)| *key).collect();
-        if zeros.is_empty() {
-            return self.telemetry.validate();
+        if !zeros.is_empty() {
+            return Err(
+                Error::invalid("config.zero", "a limit of 0 would allow nothing").at(zeros.join(", "))
+            );
         }
-        Err(Error::invalid("config.zero", "a limit of 0 would allow nothing").at(zeros.join(", ")))
+        let tls = &self.identity.tls;
+        if tls.certificates.is_some() != tls.key.is_some() {
+            let error = Error::invalid("config.tls", "TLS needs both a certificate and its key");
+            return Err(error.at("identity.tls").with_hint("give `certificates` and `key`, or neither"));
+        }
+        self.telemetry.validate()
     }
 
     /// How long runs and requests may take when the host stops.
