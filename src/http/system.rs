@@ -25,6 +25,7 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
     let count = |status| runs.count(status);
     let told = json!({
         "status": ready, "running": count(RunStatus::Running), "pending": count(RunStatus::Pending),
+        "suspended": count(RunStatus::Suspended),
     });
     json_answer(status, &told)
 }

@@ -3,12 +3,12 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::TcpListener,
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{Child, ChildStderr, Stdio},
 };
 
 use serde_json::json;
 
-use crate::support::{Folder, Said};
+use crate::support::{Folder, Said, signal};
 
 /// A run that waits for an answer that never comes, once it waits, and what it still says on stderr. Its node `first`
 /// gave `done`.
@@ -30,11 +30,6 @@ fn waiting(arguments: &[&str], done: &str) -> (Folder, Child, BufReader<ChildStd
         assert!(events.read_line(&mut line).unwrap() > 0, "the run ended before it waited");
     }
     (folder, child, events, silent)
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 #[test]

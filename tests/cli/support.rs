@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -61,6 +61,12 @@ impl Folder {
         child.stdin.take().unwrap().write_all(input).unwrap();
         Said::of(child.wait_with_output().unwrap())
     }
+}
+
+/// Sends a signal to a process of the test.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// What the binary said, and how it ended.

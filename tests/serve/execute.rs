@@ -67,6 +67,35 @@ async fn a_failed_run_is_a_problem_whose_status_derives_from_the_error() {
     assert_eq!((&again["status"], &again["errors"][0]["node"]), (&json!("failed"), &json!("broken")));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_end_that_a_run_can_have_has_its_status() {
+    let served = Served::with(&["runs.timeout_s=1"]).await;
+    let body = json!({});
+    let (status, told) = served.post("/workflows/hold/execute", &body).await;
+    assert_eq!((status, &told["code"]), (StatusCode::GATEWAY_TIMEOUT, &json!("run.timeout")), "{told}");
+
+    let served = Served::new().await;
+    let cancelled = async {
+        served.world.holding(1).await;
+        let run =
+            served.get("/runs?status=running").await.1["runs"][0]["run_id"].as_str().unwrap().to_owned();
+        served.post(&format!("/runs/{run}/cancel"), &json!({})).await
+    };
+    let ((status, told), _) = tokio::join!(served.post("/workflows/hold/execute", &body), cancelled);
+    assert_eq!((status.as_u16(), &told["run_status"]), (499, &json!("cancelled")), "{told}");
+
+    let (status, told) = served.post("/workflows/wait/execute", &body).await;
+    assert_eq!((status, &told["status"]), (StatusCode::ACCEPTED, &json!("suspended")), "{told}");
+
+    served.host.rest().await;
+    let (status, told) = served.post("/workflows/count/execute", &inputs(1)).await;
+    assert_eq!((status, &told["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("host.stopping")), "{told}");
+    let ready = served.request(Method::GET, "/ready").send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let told: Json = ready.json().await.unwrap();
+    assert_eq!(told, json!({"status": "stopping", "running": 0, "pending": 0, "suspended": 1}));
+}
+
 async fn keyed(served: &Served, workflow: &str, key: &str, body: &Json) -> (StatusCode, Json, bool) {
     let post = served.request(Method::POST, &format!("/workflows/{workflow}/execute"));
     let response = post.header("idempotency-key", key).json(body).send().await.unwrap();

@@ -21,6 +21,9 @@ pub(crate) const FORMAT: FormatVersion = FormatVersion::new(1, 1);
 /// The size of a record's values, in bytes, beyond which they go into blobs.
 const MAX_INLINE: usize = 256 << 10;
 
+/// The size of most records, in bytes.
+const USUAL: usize = 256;
+
 /// The media type of a value in a blob.
 const MEDIA: &str = "application/msgpack";
 
@@ -169,7 +172,7 @@ impl Payload {
 impl Record {
     /// The bytes of the record; its values go into blobs of `holder` if they are large.
     pub(crate) async fn encode(self, holder: &str, blobs: &dyn BlobStore) -> Result<Bytes> {
-        let bytes = rmp_serde::to_vec_named(&self).map_err(|error| unwritable(&error))?;
+        let bytes = self.pack()?;
         if bytes.len() <= MAX_INLINE {
             return Ok(bytes.into());
         }
@@ -205,7 +208,13 @@ impl Record {
             }
             other => other,
         };
-        rmp_serde::to_vec_named(&apart).map(Bytes::from).map_err(|error| unwritable(&error))
+        apart.pack().map(Bytes::from)
+    }
+
+    fn pack(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(USUAL);
+        rmp_serde::encode::write_named(&mut bytes, self).map_err(|error| unwritable(&error))?;
+        Ok(bytes)
     }
 
     /// The record that `bytes` hold.

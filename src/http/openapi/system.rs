@@ -46,6 +46,7 @@ pub(super) fn schemas() -> Json {
             "status": { "enum": ["ready", "stopping"] },
             "running": count("How many runs are under way."),
             "pending": count("How many runs wait for their turn."),
+            "suspended": count("How many runs wait for a time or a signal."),
         }), &[]),
     })
 }
