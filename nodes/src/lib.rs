@@ -11,6 +11,7 @@ pub mod logic;
 pub mod mqtt;
 pub mod ops;
 mod promised;
+mod seconds;
 mod secret;
 #[cfg(feature = "sql")]
 pub mod sql;

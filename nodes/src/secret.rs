@@ -6,8 +6,8 @@ use kailash_core::{Error, Result, node::Context};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Where a secret is found at each run: `env:NAME`, a variable of the environment, or `file:PATH`, a file without the
-/// white space around its text.
+/// Where a secret is found at each run: `env:NAME`, a variable of the environment, or `file:PATH`, a file without the one
+/// line ending that may end it. All else is part of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, JsonSchema)]
 #[schemars(with = "String")]
 pub enum SecretRef {
@@ -38,13 +38,16 @@ impl SecretRef {
                 Error::missing(code, format!("there is no environment variable `{name}`"))
                     .with_hint("set it where Kailash is started")
             })?,
-            Self::File(path) => std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?,
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+                let line = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+                line.unwrap_or(&text).to_owned()
+            }
         };
-        let text = text.trim();
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Err(Error::missing(code, format!("the secret at {self} is empty")));
         }
-        Ok(text.to_owned())
+        Ok(text)
     }
 
     /// The secret, for a node.
@@ -83,5 +86,30 @@ impl<'de> Deserialize<'de> for SecretRef {
 impl Serialize for SecretRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gives_its_text_without_one_line_ending() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let secret = SecretRef::File(file.path().to_owned());
+        for (text, expected) in [
+            ("s3cret", "s3cret"),
+            ("s3cret\n", "s3cret"),
+            ("s3cret\r\n", "s3cret"),
+            (" s3cret \n", " s3cret "),
+            ("two\nlines\n\n", "two\nlines\n"),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            assert_eq!(secret.read_blocking("test.secret").unwrap(), expected);
+        }
+        for text in ["", "\n", " \r\n"] {
+            std::fs::write(file.path(), text).unwrap();
+            assert_eq!(secret.read_blocking("test.secret").unwrap_err().code(), "test.secret");
+        }
     }
 }

@@ -7,8 +7,9 @@ use kailash::{
     host::{
         Host,
         config::{Config, Layers, LogFormat},
+        keys::Keys,
     },
-    http::Listener,
+    http::{Listener, Socket},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -81,8 +82,14 @@ impl Args {
         if let Some(file) = &self.config {
             layers = layers.file(file)?;
         }
-        layers.variables(std::env::vars())?.settings(settings.iter().map(String::as_str))?.config()
+        layers.variables(variables())?.settings(settings.iter().map(String::as_str))?.config()
     }
+}
+
+/// The variables that are text; others are none of ours.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Runs the command.
@@ -118,8 +125,11 @@ fn say(format: LogFormat, what: &str) -> Result<()> {
 async fn serve(config: Config) -> Result<ExitCode> {
     let format = config.telemetry.log_format;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Runs go on as soon as the host is up: what refuses the start comes first.
+    let keys = Keys::open(&config.host.data).map_err(Refusal::from)?;
+    let socket = Socket::bind(&config.http, &keys).await.map_err(Refusal::from)?;
     let mut host = Arc::new(Host::start(config).await.map_err(Refusal::from)?);
-    let listener = Listener::bind(Arc::clone(&host)).await.map_err(Refusal::from)?;
+    let listener = Listener::on(socket, Arc::clone(&host)).map_err(Refusal::from)?;
     say(format, &format!("kailash serves {}", listener.url()))?;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(listener.serve(stop.clone(), LAST_ANSWERS));
@@ -128,7 +138,8 @@ async fn serve(config: Config) -> Result<ExitCode> {
         _ = interrupt.recv() => false,
         () = host.failed() => true,
     };
-    say(format, "stopping: runs end or are put aside")?;
+    // Runs are brought to rest also if nobody reads what is said.
+    drop(say(format, "stopping: runs end or are put aside"));
     let resting = async {
         host.rest().await;
         stop.cancel();

@@ -5,9 +5,9 @@ use std::{fmt::Write as _, io::Write as _, path::Path};
 use kailash_core::{Error, Result};
 use kailash_nodes::AtomicFile;
 
-/// Writes a file, whole or not at all. Blocks.
+/// Writes a file for its owner alone, whole or not at all. Blocks.
 pub(crate) fn whole_file(path: &Path, content: &[u8]) -> Result<()> {
-    let mut file = AtomicFile::create(path)?;
+    let mut file = AtomicFile::private(path)?;
     file.write_all(content).map_err(|error| Error::io(path, error))?;
     file.commit()
 }

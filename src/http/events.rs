@@ -3,6 +3,8 @@
 use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
+    body::Bytes,
     extract::{
         Query, State, WebSocketUpgrade,
         ws::{Message, WebSocket},
@@ -13,15 +15,24 @@ use axum::{
     },
 };
 use futures_util::{Stream, StreamExt, stream};
-use kailash_core::{Error, Event, RunId, event::What};
+use kailash_core::{Error, Event, RunId, event::What, node::BoxFuture};
 use serde::Deserialize;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time::MissedTickBehavior,
+};
 
-use super::{answer::Told, app::App, guard::Reader, path::Path, problem::Problem, runs::run_id};
+use super::{
+    answer::Told, app::App, guard::Reader, path::Path, problem::Problem, runs::run_id, server::Place,
+    workflows::query,
+};
 use crate::host::runs::Submitted;
 
 /// How often a stream without events shows that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long a client of a WebSocket may take nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 type Sending = Pin<Box<dyn Stream<Item = Result<Sent, Infallible>> + Send>>;
 
@@ -45,8 +56,8 @@ pub(super) async fn all(
     State(app): State<App>,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Error::invalid("http.query", error.body_text()))?;
-    Ok(answer(&app, watching(app.0.host.bus.watch(), wanted, false)))
+    let wanted = query(wanted)?;
+    Ok(answer(&app, watching(app.0.host.bus.watch(), wanted, None)))
 }
 
 /// `GET /runs/{run}/events`: until the run ends or is put aside.
@@ -62,7 +73,7 @@ pub(super) async fn of_run(
     if head.status.is_end() {
         return Ok(answer(&app, Box::pin(stream::empty())));
     }
-    Ok(answer(&app, watching(events, Wanted { run: Some(run) }, true)))
+    Ok(answer(&app, watching(events, Wanted { run: Some(run) }, Some(app.0.host.runs.over(run)))))
 }
 
 /// The events of a run that was just submitted, and how it ended.
@@ -74,7 +85,9 @@ pub(super) fn of_submitted(app: &App, mut submitted: Submitted) -> Response {
             Some((Ok(sent(&event)), events))
         })),
         // An earlier request began it: what happened before is not told again.
-        None if submitted.is_live() => watching(app.0.host.bus.watch(), wanted, true),
+        None if submitted.is_live() => {
+            watching(app.0.host.bus.watch(), wanted, Some(app.0.host.runs.over(submitted.run)))
+        }
         None => Box::pin(stream::empty()),
     };
     let end = stream::once(async move {
@@ -103,18 +116,34 @@ fn sent(event: &Event) -> Sent {
     sent.json_data(event).unwrap_or_else(|error| Sent::default().comment(error.to_string()))
 }
 
-/// The wanted events; with `once`, until the last of the run.
-fn watching(events: broadcast::Receiver<Arc<Event>>, wanted: Wanted, once: bool) -> Sending {
-    Box::pin(stream::unfold(Some((events, wanted)), move |state| async move {
-        let (mut events, wanted) = state?;
-        let event = next(&mut events, &wanted).await?;
-        let over = once && matches!(event, Next::Event(ref event) if is_last(event));
+/// The wanted events; with `over` those of one run, until it is over.
+fn watching(
+    events: broadcast::Receiver<Arc<Event>>,
+    wanted: Wanted,
+    over: Option<BoxFuture<'static, ()>>,
+) -> Sending {
+    Box::pin(stream::unfold(Some((events, wanted, over)), async |state| {
+        let (mut events, wanted, mut over) = state?;
+        let event = tokio::select! {
+            biased;
+            event = next(&mut events, &wanted) => event?,
+            // The last event may be among those that were missed.
+            () = at_the_end(&mut over) => return None,
+        };
+        let last = over.is_some() && matches!(event, Next::Event(ref event) if is_last(event));
         let sent = match &event {
             Next::Event(event) => sent(event),
             Next::Missed(missed) => Sent::default().event("lagged").data(format!("{{\"missed\":{missed}}}")),
         };
-        Some((Ok(sent), (!over).then_some((events, wanted))))
+        Some((Ok(sent), (!last).then_some((events, wanted, over))))
     }))
+}
+
+async fn at_the_end(over: &mut Option<BoxFuture<'static, ()>>) {
+    match over {
+        Some(over) => over.await,
+        None => std::future::pending().await,
+    }
 }
 
 enum Next {
@@ -141,10 +170,11 @@ fn is_last(event: &Event) -> bool {
 pub(super) async fn socket(
     _: Reader,
     State(app): State<App>,
+    Extension(place): Extension<Place>,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Error::invalid("http.query", error.body_text()))?;
+    let wanted = query(wanted)?;
     let upgrade = upgrade.map_err(|error| Error::invalid("http.websocket", error.body_text()))?;
     // Nothing but closing is expected of the client.
     let upgrade = upgrade.max_message_size(4096).max_frame_size(4096);
@@ -153,25 +183,36 @@ pub(super) async fn socket(
             () = tell(socket, app.0.host.bus.watch(), wanted) => {}
             () = app.0.stopping.cancelled() => {}
         }
+        drop(place);
     }))
 }
 
 async fn tell(mut socket: WebSocket, mut events: broadcast::Receiver<Arc<Event>>, wanted: Wanted) {
+    let mut silent = tokio::time::interval(KEEP_ALIVE);
+    silent.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // What is sent in the first moment.
+    silent.reset();
     loop {
-        let event = tokio::select! {
-            event = next(&mut events, &wanted) => event,
+        let message = tokio::select! {
+            event = next(&mut events, &wanted) => match event {
+                Some(Next::Event(event)) => {
+                    Message::Text(serde_json::to_string(&*event).unwrap_or_default().into())
+                }
+                Some(Next::Missed(missed)) => {
+                    Message::Text(format!("{{\"type\":\"lagged\",\"data\":{{\"missed\":{missed}}}}}").into())
+                }
+                None => return,
+            },
+            _ = silent.tick() => Message::Ping(Bytes::new()),
             heard = socket.recv() => match heard {
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => return,
             },
         };
-        let text = match event {
-            Some(Next::Event(event)) => serde_json::to_string(&*event).unwrap_or_default(),
-            Some(Next::Missed(missed)) => format!("{{\"type\":\"lagged\",\"data\":{{\"missed\":{missed}}}}}"),
-            None => return,
-        };
-        if socket.send(Message::Text(text.into())).await.is_err() {
-            return;
+        // Whoever takes nothing for so long is gone.
+        match tokio::time::timeout(PATIENCE, socket.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The picture of a registered workflow.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -30,11 +30,11 @@ const AT_ONCE: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What limits the drawing of pictures.
-pub(super) struct Drawing(Semaphore);
+pub(super) struct Drawing(Arc<Semaphore>);
 
 impl Default for Drawing {
     fn default() -> Self {
-        Self(Semaphore::new(AT_ONCE))
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 }
 
@@ -53,10 +53,16 @@ pub(super) async fn picture(
         let error = Error::new(ErrorKind::Limit, "graph.limit", message).with_retry(Retry::Never);
         return Err(error.with_hint("`kailash graph` draws larger ones").into());
     }
-    let turn = tokio::time::timeout(PATIENCE, app.0.drawing.0.acquire()).await;
-    let _turn = turn.map_err(|_| busy())?;
+    let turn = tokio::time::timeout(PATIENCE, Arc::clone(&app.0.drawing.0).acquire_owned()).await;
+    let turn = turn.map_err(|_| busy())?;
     let (picture, _) = Picture::of(document, app.0.host.workflows.registry());
-    let drawn = tokio::task::spawn_blocking(move || picture.svg()).await;
+    let draw = move || {
+        let drawn = picture.svg();
+        // Held as long as it is drawn, also if whoever asked goes away.
+        drop(turn);
+        drawn
+    };
+    let drawn = tokio::task::spawn_blocking(draw).await;
     let drawn = drawn.map_err(|error| Error::internal(format!("drawing: {error}")))?;
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
     let headers = [

@@ -31,7 +31,7 @@ pub(super) struct Guard {
     names: Vec<String>,
     key_needed: bool,
     requests: Semaphore,
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
     rate: Option<DefaultKeyedRateLimiter<Sender>>,
 }
 
@@ -78,7 +78,7 @@ impl Guard {
             names: section.names.iter().map(|name| name.to_ascii_lowercase()).collect(),
             key_needed: section.require_key || !address.ip().is_loopback(),
             requests: Semaphore::new(section.max_requests),
-            hashing: Semaphore::new(HASHED_AT_ONCE),
+            hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
             rate,
         }
     }
@@ -115,16 +115,28 @@ impl Guard {
         }
     }
 
-    async fn caller(&self, keys: &Keys, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+    async fn caller(
+        &self,
+        keys: &Keys,
+        headers: &HeaderMap,
+        from: IpAddr,
+    ) -> Result<Option<Caller>, Problem> {
         let Some(token) = token(headers) else {
             return Ok((!self.key_needed).then_some(Caller::Local));
         };
         if let Some(key) = keys.remembered(token)? {
             return Ok(Some(Caller::Key(Arc::new(key))));
         }
-        let _one = self.hashing.acquire().await;
+        self.check_rate(None, from)?;
+        let one = Arc::clone(&self.hashing).acquire_owned().await;
         let (keys, token) = (keys.clone(), token.to_owned());
-        let checked = tokio::task::spawn_blocking(move || keys.check(&token)).await;
+        let check = move || {
+            let checked = keys.check(&token);
+            // Held as long as it is hashed, also if whoever asked goes away.
+            drop(one);
+            checked
+        };
+        let checked = tokio::task::spawn_blocking(check).await;
         let checked = checked.unwrap_or_else(|error| Err(Error::internal(error.to_string())));
         Ok(Some(Caller::Key(Arc::new(checked.map_err(|error| unauthorized(&error))?))))
     }
@@ -169,7 +181,7 @@ async fn admit<'a>(
     let permit = guard.requests.try_acquire();
     let permit = permit.map_err(|_| busy("http.requests", "too many requests are under way"))?;
     guard.check_names(request.headers())?;
-    let caller = guard.caller(&app.0.host.keys, request.headers()).await?;
+    let caller = guard.caller(&app.0.host.keys, request.headers(), from.ip()).await?;
     guard.check_rate(caller.as_ref(), from.ip())?;
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);

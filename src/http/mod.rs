@@ -21,4 +21,4 @@ mod server;
 mod system;
 mod workflows;
 
-pub use server::Listener;
+pub use server::{Listener, Socket};

@@ -16,6 +16,7 @@ use super::{
     guard::{Executor, Manager, Reader},
     path::Path,
     problem::Problem,
+    workflows::query,
 };
 use crate::host::runs::Filter;
 
@@ -44,12 +45,8 @@ pub(super) async fn list(
     State(app): State<App>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) = asked.map_err(|error| Error::invalid("http.query", error.body_text()))?;
-    let limit = asked.limit.unwrap_or(PAGE.0);
-    if limit == 0 || limit > PAGE.1 {
-        let message = format!("a page has 1 to {} runs", PAGE.1);
-        return Err(Error::invalid("http.query", message).at("limit").into());
-    }
+    let asked = query(asked)?;
+    let limit = page_of(asked.limit, PAGE.0)?;
     let filter = Filter { workflow: asked.workflow, status: asked.status, before: asked.before };
     let runs = app.0.host.runs.list(&filter, limit);
     let next = runs.last().filter(|_| runs.len() == limit).map(|(run, _)| *run);
@@ -98,9 +95,33 @@ pub(super) async fn history(
     _: Reader,
     State(app): State<App>,
     Path(run): Path<String>,
+    which: Result<Query<Positions>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let history = app.0.host.runs.history(run_id(&run)?).await?;
-    json_answer(StatusCode::OK, &json!({ "history": history }))
+    let Positions { from, limit } = query(which)?;
+    let limit = page_of(limit, PAGE.1)?;
+    let history = app.0.host.runs.history(run_id(&run)?, from, limit).await?;
+    let next = history.last().filter(|_| history.len() == limit).map(|last| last.seq + 1);
+    json_answer(StatusCode::OK, &json!({ "history": history, "next": next }))
+}
+
+/// Which part of a run's history is told.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Positions {
+    #[serde(default)]
+    from: u64,
+    limit: Option<usize>,
+}
+
+/// The length of a page: what was asked for, if that is allowed.
+fn page_of(asked: Option<usize>, default: usize) -> Result<usize, Problem> {
+    match asked.unwrap_or(default) {
+        limit if (1..=PAGE.1).contains(&limit) => Ok(limit),
+        _ => {
+            let message = format!("a page has 1 to {}", PAGE.1);
+            Err(Error::invalid("http.query", message).at("limit").into())
+        }
+    }
 }
 
 /// `POST /runs/{run}/cancel`

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
 use super::app::{self, App};
-use crate::host::{Host, Tls};
+use crate::host::{Host, Tls, config::HttpSection, keys::Keys};
 
 /// The most bytes of a request's head, and the most headers in it.
 const MAX_HEAD: usize = 64 << 10;
@@ -27,6 +27,40 @@ const MAX_HEADERS: usize = 100;
 
 /// The wait after a failure to take a connection: most often there are too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The place that a connection takes among those allowed. What outlives the HTTP on it, a WebSocket, keeps it.
+#[derive(Clone)]
+pub(super) struct Place(#[expect(dead_code, reason = "it is held, not read")] Arc<OwnedSemaphorePermit>);
+
+/// The address of a listener, taken before anything else is begun.
+pub struct Socket {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Socket {
+    /// Binds the address that `section` says.
+    ///
+    /// # Errors
+    /// Kind `Denied`, code `http.open`, for an address that others can reach while there is no API key; an address that
+    /// cannot be bound.
+    pub async fn bind(section: &HttpSection, keys: &Keys) -> Result<Self> {
+        if !section.listen.ip().is_loopback() && !keys.any()? {
+            let message = format!("{} can be reached by others, and there is no API key", section.listen);
+            return Err(Error::new(ErrorKind::Denied, "http.open", message)
+                .with_hint("make a key with `kailash keys add NAME`, or listen on 127.0.0.1"));
+        }
+        let bound = TcpListener::bind(section.listen).await;
+        let unbound = |error: std::io::Error| {
+            Error::new(ErrorKind::Unavailable, "http.bind", format!("{}: {error}", section.listen))
+                .with_retry(Retry::Never)
+                .with_hint("is the port taken? `--set http.listen=127.0.0.1:0` takes any that is free")
+        };
+        let listener = bound.map_err(unbound)?;
+        let address = listener.local_addr().map_err(unbound)?;
+        Ok(Self { listener, address })
+    }
+}
 
 /// The HTTP API of a host, bound to its address.
 pub struct Listener {
@@ -45,28 +79,22 @@ impl Listener {
     /// Binds the address that the host's config says.
     ///
     /// # Errors
-    /// Kind `Denied`, code `http.open`, for an address that others can reach while there is no API key; an address that
-    /// cannot be bound.
+    /// As [`Socket::bind`].
     pub async fn bind(host: Arc<Host>) -> Result<Self> {
-        let section = host.config.http.clone();
-        if !section.listen.ip().is_loopback() && !host.keys.any()? {
-            let message = format!("{} can be reached by others, and there is no API key", section.listen);
-            return Err(Error::new(ErrorKind::Denied, "http.open", message)
-                .with_hint("make a key with `kailash keys add NAME`, or listen on 127.0.0.1"));
-        }
-        let bound = TcpListener::bind(section.listen).await;
-        let unbound = |error: std::io::Error| {
-            Error::new(ErrorKind::Unavailable, "http.bind", format!("{}: {error}", section.listen))
-                .with_retry(Retry::Never)
-                .with_hint("is the port taken? `--set http.listen=127.0.0.1:0` takes any that is free")
-        };
-        let listener = bound.map_err(unbound)?;
-        let address = listener.local_addr().map_err(unbound)?;
+        let socket = Socket::bind(&host.config.http, &host.keys).await?;
+        Self::on(socket, host)
+    }
+
+    /// The API of `host` on a socket that was bound for it.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn on(Socket { listener, address }: Socket, host: Arc<Host>) -> Result<Self> {
         let tls = host.identity.tls.as_ref().map(Tls::acceptor).transpose()?;
         let stopping = CancellationToken::new();
+        let head_timeout = Duration::from_secs(host.config.http.head_timeout_s);
+        let max_connections = host.config.http.max_connections;
         let router = app::router(App::new(host, address, stopping.clone()));
-        let head_timeout = Duration::from_secs(section.head_timeout_s);
-        let max_connections = section.max_connections;
         Ok(Self { listener, address, router, stopping, max_connections, head_timeout, tls })
     }
 
@@ -118,8 +146,11 @@ impl Listener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection without TCP_NODELAY");
         }
+        let permit = Arc::new(permit);
+        let place = Arc::clone(&permit);
         let service = self.router.clone().map_request(move |mut request: hyper::Request<_>| {
             request.extensions_mut().insert(ConnectInfo(from));
+            request.extensions_mut().insert(Place(Arc::clone(&place)));
             request.map(Body::new)
         });
         let service = TowerToHyperService::new(service);

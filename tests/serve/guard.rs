@@ -1,6 +1,6 @@
 //! Who may do what, from where, and how often.
 
-use kailash::host::keys::{Scope, Scopes};
+use kailash::host::keys::{Keys, Scope, Scopes};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -19,6 +19,22 @@ async fn an_address_that_others_reach_needs_a_key_first() {
     host.keys.add("first", Scopes::all()).unwrap();
     let listener = kailash::http::Listener::bind(host).await.unwrap();
     assert!(!listener.address().ip().is_loopback());
+}
+
+#[test]
+fn the_file_of_keys_is_for_its_owner_alone_and_changes_do_not_meet() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::thread::scope(|scope| {
+        for name in ["a", "b", "c", "d"] {
+            // Each as another process: with a handle of its own.
+            scope.spawn(|| Keys::open(data.path()).unwrap().add(name, Scopes::all()).unwrap());
+        }
+    });
+    assert_eq!(Keys::open(data.path()).unwrap().list().unwrap().len(), 4);
+    let mode = std::fs::metadata(data.path().join("keys.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -122,6 +122,23 @@ async fn a_run_that_waits_for_a_time_goes_on_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signal_that_is_refused_leaves_the_time_of_a_run_as_it_was() {
+    let served = Served::with(&["runs.max_running=1", "runs.max_waiting=0"]).await;
+    let document = json!({
+        "format": "1.0", "name": "later",
+        "nodes": [{"id": "later", "type": "Delay", "config": {"seconds": 1.5, "data": "done"}}],
+    });
+    let (_, told) = served.post("/execute", &json!({"workflow": document})).await;
+    let run = told["run_id"].as_str().unwrap();
+    served.begin("hold").await;
+    served.world.holding(1).await;
+    let (status, refused) = served.post(&format!("/runs/{run}/signal"), &json!({"name": "go"})).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("runs.waiting")));
+    served.world.open(1);
+    served.until(run, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_ended_run_is_forgotten_on_request_and_an_open_one_is_not() {
     let served = Served::new().await;
     let open = served.begin("hold").await;
@@ -156,8 +173,23 @@ async fn no_more_runs_are_kept_than_allowed_and_open_ones_stay() {
 async fn a_runs_history_is_what_its_journal_knows() {
     let served = Served::new().await;
     let (_, told) = served.post("/workflows/broken/execute", &json!({})).await;
-    let (_, told) = served.get(&format!("/runs/{}/history", told["run_id"].as_str().unwrap())).await;
-    let types: Vec<&str> =
-        told["history"].as_array().unwrap().iter().map(|h| h["type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["begun", "failed", "ended"]);
+    let path = format!("/runs/{}/history", told["run_id"].as_str().unwrap());
+    let types = |told: &Json| -> Vec<String> {
+        told["history"].as_array().unwrap().iter().map(|h| h["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let (_, told) = served.get(&path).await;
+    assert_eq!(
+        (types(&told), &told["next"]),
+        (vec!["begun".into(), "failed".into(), "ended".into()], &Json::Null)
+    );
+    let (_, page) = served.get(&format!("{path}?limit=2")).await;
+    assert_eq!((types(&page).len(), &page["next"]), (2, &json!(2)));
+    assert_eq!(types(&served.get(&format!("{path}?limit=2&from=2")).await.1), ["ended"]);
+    for wrong in ["limit=0", "limit=1001", "from=x", "odd=1"] {
+        assert_eq!(
+            served.get(&format!("{path}?{wrong}")).await.0,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{wrong}"
+        );
+    }
 }

@@ -55,6 +55,12 @@ async fn a_version_number_is_never_given_twice_while_the_host_lives() {
     served.request(Method::DELETE, "/workflows/sum?version=1").send().await.unwrap();
     let (_, told) = served.post("/workflows", &document("sum", "3")).await;
     assert_eq!(told["version"], 3);
+    served.request(Method::DELETE, "/workflows/sum?version=3").send().await.unwrap();
+    assert_eq!(
+        served.post("/workflows", &document("sum", "4")).await.1["version"],
+        4,
+        "nor that of the newest"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,10 @@
 use kailash_core::{Error, Result, RunId, RunStatus, Text, UnitId, exec::Timestamp};
 use serde::Serialize;
 
-use super::{Journal, Record, records::Records};
+use super::{
+    Journal, Record,
+    records::{Records, unknown},
+};
 
 /// One record of a journal, without values.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +42,14 @@ pub(super) async fn read(journal: &Journal, run: RunId) -> Result<Vec<Happened>>
         history.extend(page.into_iter().map(|(seq, record)| happened(run, seq, record)));
     }
     Ok(history)
+}
+
+pub(super) async fn page(journal: &Journal, run: RunId, from: u64, limit: usize) -> Result<Vec<Happened>> {
+    let entries = journal.log.read(run, from, limit).await?;
+    if entries.is_empty() && journal.log.last(run).await?.is_none() {
+        return Err(unknown(run));
+    }
+    entries.iter().map(|entry| Ok(happened(run, entry.seq, Record::decode(&entry.body)?))).collect()
 }
 
 fn happened(run: RunId, seq: u64, record: Record) -> Happened {

@@ -67,6 +67,14 @@ impl Journal {
         history::read(self, run).await
     }
 
+    /// What happened in `run` from position `from` of its journal on, at most `limit`; none behind its end.
+    ///
+    /// # Errors
+    /// As [`Journal::history`].
+    pub async fn history_page(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<Happened>> {
+        history::page(self, run, from, limit).await
+    }
+
     /// What is known of `run`.
     ///
     /// # Errors

@@ -24,6 +24,9 @@ const MAX_INLINE: usize = 256 << 10;
 /// The size of most records, in bytes.
 const USUAL: usize = 256;
 
+/// The signs of an error's message that are kept.
+const MAX_MESSAGE: usize = 16 << 10;
+
 /// The media type of a value in a blob.
 const MEDIA: &str = "application/msgpack";
 
@@ -110,7 +113,7 @@ impl From<&Error> for KeptError {
         Self {
             kind: error.kind(),
             code: error.code().into(),
-            message: error.message().to_owned(),
+            message: shortened(error.message()),
             retry_ms: match error.retry() {
                 Retry::Never => None,
                 Retry::Now => Some(0),
@@ -119,6 +122,14 @@ impl From<&Error> for KeptError {
             place: error.place().map(str::to_owned),
             hint: error.hint().map(str::to_owned),
         }
+    }
+}
+
+/// The beginning of a message, if it is long: it may quote a value of any size.
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{} ...", &message[..end]),
+        None => message.to_owned(),
     }
 }
 
@@ -171,12 +182,12 @@ impl Payload {
 
 impl Record {
     /// The bytes of the record; its values go into blobs of `holder` if they are large.
-    pub(crate) async fn encode(self, holder: &str, blobs: &dyn BlobStore) -> Result<Bytes> {
+    pub(crate) async fn encode(&self, holder: &str, blobs: &dyn BlobStore) -> Result<Bytes> {
         let bytes = self.pack()?;
         if bytes.len() <= MAX_INLINE {
             return Ok(bytes.into());
         }
-        let apart = match self {
+        let apart = match self.clone() {
             Self::Begun { format, kailash, at, name, document, nodes, everywhere, versions, labels } => {
                 Self::Begun {
                     format,
@@ -273,6 +284,12 @@ mod tests {
         let (size, again) = back(large.clone()).await;
         assert!(size < 1000, "{size} bytes");
         assert_eq!(again, large);
+    }
+
+    #[test]
+    fn a_message_that_is_very_long_is_cut_between_two_signs() {
+        let error = Error::from(KeptError::from(&Error::missing("test.long", "ä".repeat(1 << 20))));
+        assert_eq!(error.message().chars().count(), MAX_MESSAGE + 4);
     }
 
     #[test]

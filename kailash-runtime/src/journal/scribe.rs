@@ -22,6 +22,8 @@ pub(crate) struct Scribe {
     under_way: bool,
     /// Whether no more records will come.
     closed: bool,
+    /// Whether nothing more becomes durable.
+    lost: bool,
     /// Who waits until so many records are durable.
     gated: VecDeque<(u64, Gated)>,
 }
@@ -69,6 +71,7 @@ impl Scribe {
             handed: length,
             under_way: false,
             closed: false,
+            lost: false,
             gated: VecDeque::new(),
         }
     }
@@ -131,6 +134,9 @@ impl Scribe {
     /// Tells when everything up to now is durable.
     pub(crate) fn ask(&mut self) -> oneshot::Receiver<()> {
         let (asker, told) = oneshot::channel();
+        if self.lost {
+            return told;
+        }
         if self.under_way || !self.buffer.is_empty() {
             self.gate(Gated::Asker(asker));
         } else {
@@ -141,6 +147,7 @@ impl Scribe {
 
     /// Nothing more becomes durable: whoever waits for that hears no more.
     pub(crate) fn give_up(&mut self) {
+        self.lost = true;
         self.gated.clear();
     }
 
@@ -245,6 +252,19 @@ mod tests {
         let (first, records) = scribe.take().unwrap();
         assert_eq!((first, records.len()), (8, 1));
         assert_eq!(scribe.carried().len(), 1);
+    }
+
+    #[test]
+    fn whoever_asks_a_journal_that_was_given_up_is_told_at_once() {
+        let mut scribe = Scribe::resume(Units::default(), 0);
+        scribe.note(path("n"), &done());
+        assert!(scribe.take().is_some());
+        let mut before = scribe.ask();
+        scribe.give_up();
+        assert!(
+            before.try_recv().is_err()
+                && scribe.ask().try_recv() == Err(oneshot::error::TryRecvError::Closed)
+        );
     }
 
     #[test]

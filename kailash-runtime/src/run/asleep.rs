@@ -21,6 +21,18 @@ use crate::{
 /// How many signals a run keeps that nothing waits for yet.
 const MAX_SIGNALS: usize = 1024;
 
+/// Refuses one signal more if too many are kept.
+///
+/// # Errors
+/// Kind `Limit`, code `run.signals`.
+pub(crate) fn room_for_one(signals: &Signals) -> Result<()> {
+    if signals.len() < MAX_SIGNALS {
+        return Ok(());
+    }
+    let message = format!("{MAX_SIGNALS} signals wait for nodes that have not asked for them");
+    Err(Error::new(ErrorKind::Limit, "run.signals", message))
+}
+
 /// The units of one run that wait.
 #[derive(Default)]
 pub(crate) struct Asleep {
@@ -75,10 +87,7 @@ impl Asleep {
                 return Ok(());
             }
         }
-        if self.signals.len() >= MAX_SIGNALS {
-            let message = format!("{MAX_SIGNALS} signals wait for nodes that have not asked for them");
-            return Err(Error::new(ErrorKind::Limit, "run.signals", message));
-        }
+        room_for_one(&self.signals)?;
         self.signals.push_back((name, value));
         Ok(())
     }

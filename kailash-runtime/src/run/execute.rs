@@ -15,7 +15,7 @@ use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
     End, Engine, Events, Keep, Permit, Prepared, Results, Run, RunError, Settings, Start, Unfinished,
-    events::EventHub, shared::Shared,
+    asleep::room_for_one, events::EventHub, shared::Shared,
 };
 use crate::{
     journal::{FORMAT, Past, Payload, Record, Scribe, Signals, Wait, ended},
@@ -122,6 +122,7 @@ fn prepare(
         }
     };
     if let Some((name, value)) = &start.signal {
+        room_for_one(&signals)?;
         if let Some(scribe) = &mut scribe {
             scribe.signalled(name.clone(), value.clone());
         }
@@ -222,8 +223,9 @@ pub(super) async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static
     };
     // Written before anybody is told.
     let (status, error) = match (run.end_journal(status, error.as_ref()).await, error) {
-        (Err(lost), None) => (RunStatus::Failed, Some(lost)),
-        (_, error) => (status, error),
+        // What is not durable is not told: after a restart the run may go on.
+        (Err(lost), _) => (RunStatus::Failed, Some(lost)),
+        (Ok(()), error) => (status, error),
     };
     over.finish(status);
     match error {

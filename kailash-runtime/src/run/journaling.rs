@@ -10,12 +10,13 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Run, drive::State};
 use crate::{
-    journal::{Admission, KeptError, Record, Wait},
+    journal::{Admission, Journal, KeptError, Record, Wait},
     plan::Unit,
     schedule::Ready,
 };
+use bytes::Bytes;
 use kailash_core::{
-    Error, Result, Retry, RunStatus,
+    Error, Result, Retry, RunId, RunStatus,
     node::{Outcome, UnitKey},
 };
 
@@ -24,6 +25,25 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 
 /// How long the end of a run that did not complete waits for its journal.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The wait before a log that failed is tried again.
+struct Patience {
+    run: RunId,
+    wait: Duration,
+}
+
+impl Patience {
+    /// Waits, longer each time, unless what failed does not pass.
+    async fn after(&mut self, error: Error) -> Result<()> {
+        if error.retry() == Retry::Never {
+            return Err(error);
+        }
+        tracing::warn!(run = %self.run, %error, "the journal waits");
+        tokio::time::sleep(self.wait).await;
+        self.wait = (self.wait * 2).min(WAITS.1);
+        Ok(())
+    }
+}
 
 impl Run {
     /// Starts the task, if the run has a journal and the task is not under way.
@@ -66,27 +86,47 @@ impl Run {
         }
     }
 
-    /// Appends until it succeeds: a disk that is full may have room again.
+    /// Appends until it succeeds: a disk that is full may have room again. If a record cannot be kept at all, those before
+    /// it are, and the run is ended in its journal in place of it: whoever waits for the run is told of its end, so that
+    /// it must not go on after a restart.
     async fn append(&self, first: u64, records: Vec<Record>) -> Result<()> {
-        let Some(journal) = &self.engine.settings.journal else {
-            return Err(Error::internal("a run without a journal"));
-        };
+        let mut patience = Patience { run: self.shared.run, wait: WAITS.0 };
         let holder = self.shared.run.to_string();
         let mut bodies = Vec::with_capacity(records.len());
+        let mut refused = None;
         for record in records {
-            bodies.push(record.encode(&holder, &*journal.blobs).await?);
-        }
-        let mut wait = WAITS.0;
-        loop {
-            match journal.log.append(self.shared.run, first, bodies.clone()).await {
-                Err(error) if error.retry() != Retry::Never => {
-                    tracing::warn!(run = %self.shared.run, %error, "the journal waits");
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(WAITS.1);
+            match self.encode(&record, &holder, &mut patience).await {
+                Ok(body) => bodies.push(body),
+                Err(error) => {
+                    refused = Some(error);
+                    break;
                 }
-                other => return other,
             }
         }
+        if let Some(error) = &refused
+            && first + bodies.len() as u64 > 0
+        {
+            let (at, error) = (self.shared.clock.now(), Some(error.into()));
+            let ended = Record::Ended { at, status: RunStatus::Failed, error };
+            bodies.push(self.encode(&ended, &holder, &mut patience).await?);
+        }
+        while let Err(error) = self.journal()?.log.append(self.shared.run, first, bodies.clone()).await {
+            patience.after(error).await?;
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    async fn encode(&self, record: &Record, holder: &str, patience: &mut Patience) -> Result<Bytes> {
+        loop {
+            match record.encode(holder, &*self.journal()?.blobs).await {
+                Ok(body) => return Ok(body),
+                Err(error) => patience.after(error).await?,
+            }
+        }
+    }
+
+    fn journal(&self) -> Result<&Journal> {
+        self.engine.settings.journal.as_ref().ok_or_else(|| Error::internal("a run without a journal"))
     }
 
     /// Adds the last record and waits until all are durable. A run that did not complete does not wait long.

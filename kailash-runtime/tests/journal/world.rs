@@ -105,6 +105,10 @@ node!(Broken, Effect::Pure, false, |world, _inputs, cx| {
     Err(Error::invalid("test.broken", "it is broken").with_hint("mend it"))
 });
 
+node!(Large, Effect::Pure, false, |_world, _inputs, _cx| {
+    Ok(Outputs::one(kailash_core::Value::bytes(vec![7_u8; 1 << 20])).into())
+});
+
 /// Waits for the signal `go` and gives its value; then it acts on the world, under its key.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +148,7 @@ pub(crate) fn registry() -> Registry {
         registry.register::<Send>()?;
         registry.register::<Keyed>()?;
         registry.register::<Broken>()?;
+        registry.register::<Large>()?;
         registry.register::<Pause>()
     };
     register().expect("names are distinct");

@@ -29,6 +29,18 @@ impl AtomicFile {
     /// # Errors
     /// A missing directory, a target that is no regular file, or no permission.
     pub fn create(target: &Path) -> Result<Self> {
+        Self::with_mode(target, 0o666, true)
+    }
+
+    /// [`AtomicFile::create`], for the eyes of its owner alone, whatever was there before.
+    ///
+    /// # Errors
+    /// As [`AtomicFile::create`].
+    pub fn private(target: &Path) -> Result<Self> {
+        Self::with_mode(target, 0o600, false)
+    }
+
+    fn with_mode(target: &Path, mode: u32, as_before: bool) -> Result<Self> {
         let fail = |error| Error::io(target, error);
         // Through a link to what it leads to: renaming onto the link would cut it.
         let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
@@ -38,7 +50,7 @@ impl AtomicFile {
                 let message = format!("{} is a device or pipe, not a file", target.display());
                 return Err(Error::invalid("file.not_regular", message));
             }
-            Ok(metadata) => Some(metadata.permissions()),
+            Ok(metadata) => as_before.then(|| metadata.permissions()),
             Err(_) => None,
         };
         let directory = match target.parent() {
@@ -47,7 +59,7 @@ impl AtomicFile {
         };
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
         #[cfg(unix)]
         builder.permissions(permissions);
         let temp = builder

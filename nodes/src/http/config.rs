@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kailash_core::{Error, Result, Services, node::Setup, validate::Issue};
+use kailash_core::{Result, Services, node::Setup, validate::Issue};
 
 use super::{Auth, HttpClient, OAuthTokens, exchange::Exchange, send::Sending};
 
@@ -25,14 +25,15 @@ macro_rules! request_config {
             follow_redirects: bool,
             /// How the request proves who sends it: `{"bearer": SECRET}`, `{"basic": {"username": NAME, "password":
             /// SECRET}}`, `{"api_key": {"header": NAME, "value": SECRET}}` or `{"oauth2": {"token_url": URL,
-            /// "client_id": ID, "client_secret": SECRET}}`, where a secret is `env:NAME` or `file:PATH`.
+            /// "client_id": ID, "client_secret": SECRET}}`, where a secret is `env:NAME` or `file:PATH`. If the node has
+            /// an input `url`, give that in the config as well: the secret goes to whatever address a run gives.
             #[serde(default)]
             auth: Option<crate::http::Auth>,
             /// How often a request is tried again when there is no connection, and if repeating is harmless also after
             /// a time limit and the statuses 429 and 5xx. A `Retry-After` of up to 60 seconds is honoured.
             #[serde(default)]
             retry_count: u32,
-            /// Seconds before the second attempt; doubled for each further one.
+            /// Seconds before the second attempt; doubled for each further one, up to 60.
             #[serde(default = "crate::http::config::retry_backoff_s", alias = "retry_backoff")]
             retry_backoff_s: f64,
             /// Whether repeating the request is harmless whatever its method: the server recognises the
@@ -140,14 +141,39 @@ pub(super) fn check_auth(setup: &mut Setup<'_>, auth: Option<&Auth>) {
 /// Reports a field that is no number of seconds of at least `least`.
 pub(super) fn check_seconds(setup: &mut Setup<'_>, name: &str, seconds: f64, least: f64) {
     // A comparison with NaN is false.
-    let fits = seconds >= least && Duration::try_from_secs_f64(seconds).is_ok();
+    let fits = seconds >= least && duration(seconds).is_ok();
     if !fits {
         let issue = Issue::error("config.seconds", format!("{name} is {seconds}, no number of seconds"));
         setup.issues.push(issue.at(format!("config.{name}")));
     }
 }
 
-/// A number of seconds that was checked.
+/// A number of seconds that was checked, 0 included; more than a year is a year, so that every clock can add it.
 pub(super) fn duration(seconds: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|error| Error::invalid("config.seconds", error.to_string()))
+    if seconds == 0.0 { Ok(Duration::ZERO) } else { crate::seconds::seconds(seconds) }
+}
+
+/// Warns of an `auth` whose secret goes wherever a run says, because the config has no `url`.
+pub(super) fn check_bound(setup: &mut Setup<'_>, auth: Option<&Auth>) {
+    let is_bound = setup.config.get("url").is_some_and(|url| !url.is_null());
+    if auth.is_some() && !is_bound {
+        let issue =
+            Issue::warning("http.auth.unbound", "what `auth` proves goes to any `url` that a run gives");
+        let hint = "give `url` in the config, or use RESTClient, which sends secrets only to its `base_url`";
+        setup.issues.push(issue.at("config.auth").hint(hint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_never_too_long_to_be_added_to_another() {
+        assert_eq!(duration(1e19).unwrap(), Duration::from_secs(365 * 86_400));
+        assert_eq!(duration(0.5).unwrap(), Duration::from_millis(500));
+        assert_eq!(duration(0.0).unwrap(), Duration::ZERO);
+        assert_eq!(duration(f64::NAN).unwrap_err().code(), "config.seconds");
+        assert_eq!(duration(-1.0).unwrap_err().code(), "config.seconds");
+    }
 }

@@ -53,18 +53,44 @@ fn in_doubt(error: Error, repeatable: bool) -> Error {
     )
 }
 
-/// An answer whose status is not a success, where that is to be an error.
-pub(super) fn status(status: StatusCode, url: &Url, after: Option<Duration>) -> Error {
-    let (kind, retry) = match status.as_u16() {
-        401 | 403 | 407 => (ErrorKind::Denied, Retry::Never),
-        404 | 410 => (ErrorKind::Missing, Retry::Never),
-        408 | 504 => (ErrorKind::Timeout, Retry::After(after.unwrap_or_default())),
-        409 | 412 => (ErrorKind::Conflict, Retry::Never),
-        429 => (ErrorKind::Limit, Retry::After(after.unwrap_or_default())),
-        500..=599 => (ErrorKind::Unavailable, Retry::After(after.unwrap_or_default())),
-        _ => (ErrorKind::Invalid, Retry::Never),
+/// What went wrong after a redirect has answered a request that may not be repeated.
+pub(super) fn uncertain(error: Error) -> Error {
+    let message = format!("the request was answered with a redirect, and then: {}", error.message());
+    let place = error.place().map(str::to_owned);
+    let described = Error::new(error.kind(), "http.in_doubt", message).with_retry(Retry::Never);
+    let described = in_doubt(described, false).with_source(error);
+    match place {
+        Some(place) => described.at(place),
+        None => described,
+    }
+}
+
+/// An answer whose status is not a success, where that is to be an error. `repeatable` says whether repeating the request
+/// is harmless, `redirected` whether a redirect answered it before.
+///
+/// A request that may not be repeated is worth another attempt only where the server says that it did nothing: by 429, or
+/// by 503 with the time of the next attempt.
+pub(super) fn status(
+    status: StatusCode,
+    url: &Url,
+    after: Option<Duration>,
+    repeatable: bool,
+    redirected: bool,
+) -> Error {
+    let (kind, passes) = match status.as_u16() {
+        401 | 403 | 407 => (ErrorKind::Denied, false),
+        404 | 410 => (ErrorKind::Missing, false),
+        408 | 504 => (ErrorKind::Timeout, true),
+        409 | 412 => (ErrorKind::Conflict, false),
+        429 => (ErrorKind::Limit, true),
+        500..=599 => (ErrorKind::Unavailable, true),
+        _ => (ErrorKind::Invalid, false),
     };
-    Error::new(kind, "http.status", format!("the server answered {status}")).with_retry(retry).at(shown(url))
+    let refused = !redirected && (status.as_u16() == 429 || status.as_u16() == 503 && after.is_some());
+    let certain = repeatable || refused || !passes;
+    let retry = if passes && certain { Retry::After(after.unwrap_or_default()) } else { Retry::Never };
+    let error = Error::new(kind, "http.status", format!("the server answered {status}"));
+    in_doubt(error.with_retry(retry).at(shown(url)), certain)
 }
 
 /// The innermost cause, which says what happened.

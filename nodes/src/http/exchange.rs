@@ -39,10 +39,12 @@ impl Exchange {
         let secret = self.secret(&client, cx).await?;
         let answer = self.sending.send(&client, message.clone(), secret.clone(), cx).await?;
         let is_home = answer.url.origin() == message.url.origin();
-        if answer.status != StatusCode::UNAUTHORIZED || !is_home || !self.renew(secret.as_ref()).await {
+        // A request that was refused was not carried out, so that it may be sent again whatever it does. One that was
+        // redirected may have been.
+        let may_repeat = is_home && (message.harmless || !answer.redirected);
+        if answer.status != StatusCode::UNAUTHORIZED || !may_repeat || !self.renew(secret.as_ref()).await {
             return Ok(answer);
         }
-        // A request that was refused was not carried out, so that it may be sent again whatever it does.
         let secret = self.secret(&client, cx).await?;
         self.sending.send(&client, message, secret, cx).await
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! nobody has one ──fetch──> held until shortly before its end ──401──> forgotten, fetched anew once
+//!                  └fails─> told to all who waited for it; who comes later fetches
 //! ```
 
 use std::{
@@ -23,8 +24,14 @@ use serde::Deserialize;
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
-    SecretRef, auth::sensitive, error::shown, exchange::Secret, message::Message, parts::url,
-    response::Answer, send::Sending,
+    SecretRef,
+    auth::sensitive,
+    error::{shown, timeout},
+    exchange::Secret,
+    message::Message,
+    parts::url,
+    response::Answer,
+    send::Sending,
 };
 
 /// The most bytes of a token server's answer.
@@ -71,7 +78,15 @@ pub enum CredentialsIn {
 pub struct OAuthTokens(Arc<Mutex<HashMap<ClientCredentials, Slot>>>);
 
 /// One token; whoever holds the lock fetches it, all others wait for that.
-type Slot = Arc<AsyncMutex<Option<Token>>>;
+type Slot = Arc<AsyncMutex<Held>>;
+
+/// What became of the last fetch.
+#[derive(Default)]
+struct Held {
+    token: Option<Token>,
+    /// Why there is no token, and since when.
+    failure: Option<(Error, Instant)>,
+}
 
 struct Token {
     header: HeaderValue,
@@ -90,7 +105,8 @@ impl OAuthTokens {
         Arc::clone(slots.entry(grant.clone()).or_default())
     }
 
-    /// The header with a token that has not ended.
+    /// The header with a token that has not ended. Waits for a token that somebody else fetches as long as one attempt of
+    /// a request may take.
     ///
     /// # Errors
     /// Kind `Denied` or that of the failure, codes `http.token` and those of requests.
@@ -102,22 +118,37 @@ impl OAuthTokens {
         cx: &Context,
     ) -> Result<Secret> {
         let slot = self.slot(grant);
-        let mut held = slot.lock().await;
-        if let Some(token) = held.as_ref().filter(|token| token.until > Instant::now()) {
+        let asked = Instant::now();
+        let Ok(mut held) = tokio::time::timeout(sending.timeout, slot.lock()).await else {
+            return Err(timeout(&url(&grant.token_url)?, Some(sending.timeout), true));
+        };
+        if let Some(token) = held.token.as_ref().filter(|token| token.until > Instant::now()) {
             return Ok((AUTHORIZATION, token.header.clone()));
         }
-        let token = fetch(grant, client, sending, cx).await?;
-        let header = token.header.clone();
-        *held = Some(token);
-        Ok((AUTHORIZATION, header))
+        if let Some((error, _)) = held.failure.as_ref().filter(|(_, since)| asked <= *since) {
+            return Err(error.clone());
+        }
+        match fetch(grant, client, sending, cx).await {
+            Ok(token) => {
+                let header = token.header.clone();
+                *held = Held { token: Some(token), failure: None };
+                Ok((AUTHORIZATION, header))
+            }
+            Err(error) => {
+                // That one run has ended is nothing to the others.
+                let is_shared = error.code().starts_with("http.");
+                held.failure = is_shared.then(|| (error.clone(), Instant::now()));
+                Err(error)
+            }
+        }
     }
 
     /// Gives the token `refused` up, unless it was replaced already.
     pub(super) async fn forget(&self, grant: &ClientCredentials, refused: &HeaderValue) {
         let slot = self.slot(grant);
         let mut held = slot.lock().await;
-        if held.as_ref().is_some_and(|token| token.header == *refused) {
-            *held = None;
+        if held.token.as_ref().is_some_and(|token| token.header == *refused) {
+            held.token = None;
         }
     }
 }

@@ -8,8 +8,11 @@ use kailash_core::{
 };
 
 use super::{
-    ResponseFormat, config::request_config, error, exchange::Exchange, message::Message, parts::method,
-    send::retry_after,
+    ResponseFormat,
+    config::{check_bound, request_config},
+    exchange::Exchange,
+    message::Message,
+    parts::method,
 };
 
 pub(super) const URL: usize = 0;
@@ -79,6 +82,7 @@ impl NodeType for HttpRequest {
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
         setup.honours_key = self.idempotent;
         self.how().check(setup);
+        check_bound(setup, self.auth.as_ref());
         match setup.config.get("method").and_then(Value::as_str) {
             Some(name) => method(name).map(drop).map_err(|error| error.at("method")),
             None => Ok(()),
@@ -111,10 +115,11 @@ impl Requester {
     /// Sends one request; gives the outputs and how long it waited for a rate limit.
     pub(super) async fn run(&self, inputs: Inputs, cx: &Context) -> Result<(Outputs, Duration)> {
         let message = Message::read(inputs)?.keyed(self.idempotent, cx);
+        let harmless = message.harmless;
         let answer = self.exchange.send(message, cx).await?;
         let status = answer.status;
         if self.raise && !status.is_success() {
-            return Err(error::status(status, &answer.url, retry_after(&answer.headers, cx)));
+            return Err(answer.failure(harmless, cx));
         }
         let response = answer.describe(self.format)?;
         let outputs = [response, status.as_u16().into(), status.is_success().into()];

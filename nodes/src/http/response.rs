@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kailash_core::{Error, ErrorKind, Map, Result, Retry, Value};
+use kailash_core::{Error, ErrorKind, Map, Result, Retry, Value, node::Context};
 use reqwest::{
     Response, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderMap},
@@ -11,7 +11,10 @@ use reqwest::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::error::{sending, shown};
+use super::{
+    error::{self, sending, shown},
+    send::retry_after,
+};
 
 /// What the content of an answer becomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -39,6 +42,8 @@ pub(super) struct Answer {
     pub(super) took: Duration,
     /// How long its requests waited for a rate limit.
     pub(super) waited: Duration,
+    /// Whether it is that of a redirect's target: the request itself was answered before.
+    pub(super) redirected: bool,
 }
 
 /// Reads the content of `response` up to `most` bytes, decompressed.
@@ -67,6 +72,12 @@ pub(super) async fn read_body(mut response: Response, most: usize, repeatable: b
 }
 
 impl Answer {
+    /// The error that its status is. `harmless` says whether repeating the request is.
+    pub(super) fn failure(&self, harmless: bool, cx: &Context) -> Error {
+        let after = retry_after(&self.headers, cx);
+        error::status(self.status, &self.url, after, harmless, self.redirected)
+    }
+
     /// The content as `format` asks for it.
     ///
     /// # Errors

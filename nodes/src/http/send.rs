@@ -18,7 +18,7 @@ use reqwest::{
 };
 
 use super::{
-    error::{sending, shown, timeout},
+    error::{sending, shown, timeout, uncertain},
     exchange::Secret,
     message::Message,
     origin::Origins,
@@ -67,7 +67,7 @@ impl Sending {
                 Ok(answer) => retry_after(&answer.headers, cx),
                 Err(_) => None,
             };
-            let wait = wait.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(16)));
+            let wait = wait.unwrap_or_else(|| self.pause(attempt));
             if !again || wait > MAX_WAIT || cx.deadline().is_some_and(|left| left <= wait) {
                 return outcome.map(|answer| Answer { waited, ..answer });
             }
@@ -77,13 +77,41 @@ impl Sending {
         }
     }
 
+    /// The wait after attempt number `attempt`, from 0, where the server asks for none.
+    fn pause(&self, attempt: u32) -> Duration {
+        self.backoff.saturating_mul(1 << attempt.min(16)).min(MAX_WAIT)
+    }
+
     /// One request and the redirects that it leads to. The time at the gate is added to `waited` and does not count.
+    ///
+    /// # Errors
+    /// Code `http.in_doubt` once a redirect has answered a request that may not be repeated: what it asked for may be
+    /// done.
     async fn attempt(
+        &self,
+        client: &Client,
+        message: Message,
+        secret: Option<Secret>,
+        waited: &mut Duration,
+        cx: &Context,
+    ) -> Result<Answer> {
+        let harmless = message.harmless;
+        let mut redirected = false;
+        match self.hops(client, message, secret, waited, &mut redirected, cx).await {
+            Ok(answer) => Ok(Answer { redirected, ..answer }),
+            Err(error) if redirected && !harmless => Err(uncertain(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Self::attempt`], but for its errors; `redirected` becomes true with the first redirect.
+    async fn hops(
         &self,
         client: &Client,
         mut message: Message,
         mut secret: Option<Secret>,
         waited: &mut Duration,
+        redirected: &mut bool,
         cx: &Context,
     ) -> Result<Answer> {
         let mut took = Duration::ZERO;
@@ -102,7 +130,10 @@ impl Sending {
                 .unwrap_or_else(|_| Err(timeout(&message.url, Some(self.timeout), message.harmless)))?;
             took += cx.clock().monotonic().saturating_since(began);
             match hop {
-                Hop::Moved(status, next) => redirect(&mut message, &mut secret, status, next),
+                Hop::Moved(status, next) => {
+                    *redirected = true;
+                    redirect(&mut message, &mut secret, status, next);
+                }
                 Hop::Arrived(answer) => {
                     if let Some(gate) = &self.gate {
                         gate.heard(&message.url, answer.status, retry_after(&answer.headers, cx));
@@ -125,7 +156,7 @@ impl Sending {
         let (headers, url) = (response.headers().clone(), response.url().clone());
         let body = read_body(response, self.most, message.harmless).await?;
         let (took, waited) = (Duration::ZERO, Duration::ZERO);
-        Ok(Hop::Arrived(Answer { status, headers, url, body, took, waited }))
+        Ok(Hop::Arrived(Answer { status, headers, url, body, took, waited, redirected: false }))
     }
 }
 
@@ -200,7 +231,7 @@ fn worth_another(outcome: &Result<Answer>, repeatable: bool) -> bool {
             let status = answer.status;
             repeatable && (status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error())
         }
-        // Without a connection nothing was sent.
+        // Without a connection nothing was sent, unless a redirect came before: then the code is another one.
         Err(error) if error.code() == "http.connect" => true,
         Err(error) if error.code() == RATE_LIMITED => false,
         Err(error) => repeatable && error.retry() != Retry::Never,
@@ -216,4 +247,27 @@ pub(super) fn retry_after(headers: &HeaderMap, cx: &Context) -> Option<Duration>
     let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_millisecond();
     let millis = at.saturating_sub(cx.clock().now().unix_millis());
     Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_never_give_up() {
+        let sending = Sending {
+            timeout: Duration::from_secs(1),
+            most: 1,
+            follow: true,
+            retries: u32::MAX,
+            backoff: Duration::from_millis(500),
+            within: None,
+            gate: None,
+        };
+        assert_eq!(sending.pause(0), Duration::from_millis(500));
+        assert_eq!(sending.pause(3), Duration::from_secs(4));
+        for attempt in [7, 16, u32::MAX] {
+            assert_eq!(sending.pause(attempt), MAX_WAIT);
+        }
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use kailash_core::{Error, Result, node::Setup, validate::Issue};
+use kailash_core::{Result, node::Setup, validate::Issue};
 
 use super::settings::{Brokers, Settings};
-use crate::secret::SecretRef;
+use crate::{seconds::check_seconds, secret::SecretRef};
 
 /// The least and the most bytes of a message that librdkafka can be set to.
 const MESSAGE_BYTES: std::ops::RangeInclusive<u32> = 1000..=1_000_000_000;
@@ -56,18 +56,11 @@ impl Common<'_> {
     }
 }
 
-/// Notes a number of seconds that is none or not more than zero.
-pub(super) fn check_seconds(setup: &mut Setup<'_>, name: &str, seconds: f64) {
-    if self::seconds(seconds).is_err() {
-        let issue =
-            Issue::error("config.seconds", format!("{name} is {seconds}, no number of seconds above 0"));
-        setup.issues.push(issue.at(format!("config.{name}")));
-    }
-}
-
 /// A time from a number of seconds; more than ten days is ten days, which is what librdkafka can be set to.
+///
+/// # Errors
+/// Kind `Invalid`, code `config.seconds`.
 pub(super) fn seconds(seconds: f64) -> Result<Duration> {
-    const MOST: f64 = 10.0 * 86_400.0;
-    let time = Duration::try_from_secs_f64(seconds.min(MOST)).ok().filter(|time| !time.is_zero());
-    time.ok_or_else(|| Error::invalid("config.seconds", format!("{seconds} is no number of seconds above 0")))
+    const MOST: Duration = Duration::from_secs(10 * 86_400);
+    crate::seconds::seconds(seconds).map(|time| time.min(MOST))
 }

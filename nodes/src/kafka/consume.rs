@@ -14,11 +14,11 @@ use serde::Deserialize;
 
 use super::{
     Brokers, MessageFormat,
-    config::{Common, check_seconds, seconds},
+    config::{Common, seconds},
     consuming::{Consuming, Request},
     topic,
 };
-use crate::secret::SecretRef;
+use crate::{seconds::check_seconds, secret::SecretRef};
 
 /// The shortest and the longest time for which librdkafka lets a member be silent.
 const SESSION: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(3600));

@@ -149,7 +149,7 @@ impl Consuming {
         let deadline = until.map_or(deadline, |until| until.min(deadline));
         let left = self.request.max_messages.map_or(u64::MAX, |most| most - self.count);
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(BATCH);
-        let mut batch = Vec::new();
+        let (mut batch, mut taken) = (Vec::new(), 0);
         let first = tokio::select! {
             biased;
             error = open.ear.refused() => return Err(error),
@@ -161,10 +161,8 @@ impl Consuming {
         }
         let mut next = first;
         while let Some(message) = next {
-            // Whoever has them now reads on from what was committed.
-            for gone in open.ear.take_revoked() {
-                self.read.remove(&gone);
-            }
+            taken += 1;
+            forget_revoked(&mut self.read, &open.ear);
             match message {
                 Ok(message) => {
                     match self.request.describe(&message) {
@@ -182,14 +180,18 @@ impl Consuming {
                     tracing::debug!(%error, "a Kafka consumer goes on");
                 }
             }
-            next = if batch.len() < most { consumer.recv().now_or_never() } else { None };
+            // Those that are left out count too: otherwise a topic full of them would keep the thread.
+            next = if batch.len() < most && taken < BATCH { consumer.recv().now_or_never() } else { None };
         }
         self.count += batch.len() as u64;
         Ok(batch)
     }
 
-    /// How far was read and not committed yet.
-    fn positions(&self) -> Result<TopicPartitionList> {
+    /// How far was read and not committed yet, of the partitions that are still its own.
+    fn positions(&mut self) -> Result<TopicPartitionList> {
+        if let Some(open) = &self.open {
+            forget_revoked(&mut self.read, &open.ear);
+        }
         let mut positions = TopicPartitionList::with_capacity(self.read.len());
         for ((topic, partition), offset) in &self.read {
             positions
@@ -201,8 +203,9 @@ impl Consuming {
 
     /// Commits how far was read, without waiting for the answer.
     fn commit(&mut self) -> Result<()> {
-        let Some(open) = self.open.as_ref().filter(|_| !self.read.is_empty()) else { return Ok(()) };
-        let committed = open.consumer()?.commit(&self.positions()?, CommitMode::Async);
+        let positions = self.positions()?;
+        let Some(open) = self.open.as_ref().filter(|_| positions.count() > 0) else { return Ok(()) };
+        let committed = open.consumer()?.commit(&positions, CommitMode::Async);
         // Committed again later they would take those back who have the partition then.
         self.read.clear();
         match committed {
@@ -241,6 +244,13 @@ impl Consuming {
 impl Open {
     fn consumer(&self) -> Result<Arc<StreamConsumer<Ear>>> {
         self.consumer.clone().ok_or_else(|| Error::internal("a consumer was used after it was closed"))
+    }
+}
+
+/// Lets go of partitions that went to others: whoever has them now reads on from what was committed.
+fn forget_revoked(read: &mut HashMap<(String, i32), i64>, ear: &Ear) {
+    for gone in ear.take_revoked() {
+        read.remove(&gone);
     }
 }
 
@@ -304,5 +314,46 @@ impl Source for Consuming {
 
     async fn finish(&mut self, cx: &Context) -> Result<Outputs> {
         self.close(cx).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::{
+        ClientConfig,
+        consumer::{BaseConsumer, ConsumerContext, Rebalance},
+    };
+
+    use super::*;
+    use crate::kafka::Brokers;
+
+    #[test]
+    fn what_went_to_others_is_not_committed() {
+        let brokers = Brokers::One("localhost:1".into());
+        let request = Request {
+            settings: Settings { brokers, username: None, password: None },
+            group_id: "g".into(),
+            from_the_first: true,
+            format: MessageFormat::default(),
+            skip_invalid: false,
+            max_messages: None,
+            duration: None,
+            timeout: PAUSE,
+            session: PAUSE,
+            max_message_bytes: 1,
+        };
+        let mut consuming = Consuming::new(Arc::new(request), vec!["t".into()]);
+        let ear = Ear::default();
+        consuming.open = Some(Open { consumer: None, ear: ear.clone(), by: Instant::now(), end: None });
+        consuming.read.extend([(("t".to_owned(), 0), 5), (("t".to_owned(), 1), 7)]);
+        assert_eq!(consuming.positions().unwrap().count(), 2);
+        let consumer = BaseConsumer::from_config_and_context(&ClientConfig::new(), ear.clone()).unwrap();
+        let mut gone = TopicPartitionList::new();
+        gone.add_partition("t", 1);
+        ear.post_rebalance(&consumer, &Rebalance::Revoke(&gone));
+        let positions = consuming.positions().unwrap();
+        let left = positions.elements();
+        assert_eq!(left.len(), 1);
+        assert_eq!((left[0].partition(), left[0].offset()), (0, Offset::Offset(5)));
     }
 }

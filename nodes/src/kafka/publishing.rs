@@ -28,7 +28,11 @@ pub(super) async fn publish(producer: &Producer, records: &[Record], deadline: I
         let outcome = tokio::select! {
             biased;
             outcome = timeout_at(deadline, send(producer, window, &mut done)) => outcome,
-            error = producer.ear.refused() => Ok(Err(error)),
+            error = producer.ear.refused() => {
+                // It goes on with the password that it has; the next one reads it again.
+                producer.give_up();
+                Ok(Err(error))
+            }
         };
         let outcome = outcome.unwrap_or_else(|_| Err(late(producer)));
         outcome.map_err(|error| so_far(error, done, records.len()))?;
@@ -91,7 +95,8 @@ async fn delivered(producer: &Producer, record: &Record, report: &mut DeliveryFu
 }
 
 fn failed(producer: &Producer, error: &KafkaError) -> Error {
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+    use RDKafkaErrorCode::{Authentication, Fatal, SaslAuthenticationFailed};
+    if let Some(Fatal | Authentication | SaslAuthenticationFailed) = error.rdkafka_error_code() {
         producer.give_up();
     }
     let told = error::of(error);

@@ -1,8 +1,8 @@
 //! Checks of what the configs of both types have in common.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use kailash_core::{Error, Result, node::Setup, validate::Issue};
+use kailash_core::{Result, node::Setup, validate::Issue};
 
 use super::{address::Address, message, settings::Settings};
 use crate::secret::SecretRef;
@@ -49,20 +49,4 @@ impl Common<'_> {
             ca_file: self.ca_file.clone(),
         })
     }
-}
-
-/// Notes a number of seconds that is none or not more than zero.
-pub(super) fn check_seconds(setup: &mut Setup<'_>, name: &str, seconds: f64) {
-    if self::seconds(seconds).is_err() {
-        let issue =
-            Issue::error("config.seconds", format!("{name} is {seconds}, no number of seconds above 0"));
-        setup.issues.push(issue.at(format!("config.{name}")));
-    }
-}
-
-/// A time from a number of seconds; more than a year is a year.
-pub(super) fn seconds(seconds: f64) -> Result<Duration> {
-    const YEAR: f64 = 365.0 * 86_400.0;
-    let time = Duration::try_from_secs_f64(seconds.min(YEAR)).ok().filter(|time| !time.is_zero());
-    time.ok_or_else(|| Error::invalid("config.seconds", format!("{seconds} is no number of seconds above 0")))
 }

@@ -1,10 +1,11 @@
 //! What a subscription asked for and what arrived for it, bounded.
 //!
-//! Messages of QoS 1 and 2 are bounded by the broker: it leaves no more than [`RECEIVE_MAXIMUM`] unacknowledged. Those of
+//! Messages of QoS 1 and 2 are bounded by the broker: it leaves no more of them unacknowledged than it was told. Those of
 //! QoS 0 know no brake, so that what finds no room is dropped and counted.
 
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,9 +15,9 @@ use tokio::sync::Notify;
 
 use super::error;
 
-/// How many messages a broker may leave unacknowledged.
+/// How many messages a broker may leave unacknowledged, unless more are to be held.
 pub(super) const RECEIVE_MAXIMUM: u16 = 256;
-/// How many messages wait at most.
+/// How many messages of QoS 0 wait at most.
 const MOST: usize = 1024;
 /// How many bytes of messages of QoS 0 wait at most.
 const MOST_BYTES: usize = 16 << 20;
@@ -34,6 +35,7 @@ pub(super) struct Arrived {
 pub(super) struct Subscription {
     filters: Vec<String>,
     qos: QoS,
+    receive_maximum: u16,
     cx: Context,
     state: Mutex<State>,
     changed: Notify,
@@ -42,16 +44,21 @@ pub(super) struct Subscription {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Arrived>,
-    /// Bytes of the messages of QoS 0 in the queue.
+    /// How many messages of QoS 0 are in the queue.
+    lossy: usize,
+    /// Their bytes.
     bytes: usize,
     dropped: u64,
     connection: u64,
+    /// The connection with which the broker's session began.
+    session: u64,
 }
 
 impl Subscription {
-    /// A subscription to `filters`; `cx` tells the time.
-    pub(super) fn new(filters: Vec<String>, qos: QoS, cx: Context) -> Self {
-        Self { filters, qos, cx, state: Mutex::default(), changed: Notify::new() }
+    /// A subscription to `filters` at a broker that leaves no more than `receive_maximum` messages unacknowledged; `cx`
+    /// tells the time.
+    pub(super) fn new(filters: Vec<String>, qos: QoS, receive_maximum: u16, cx: Context) -> Self {
+        Self { filters, qos, receive_maximum, cx, state: Mutex::default(), changed: Notify::new() }
     }
 
     /// What to ask the broker for. Retained messages come with the first time only.
@@ -80,20 +87,23 @@ impl Subscription {
         if session_present {
             state.queue.retain(|arrived| arrived.message.qos == QoS::AtMostOnce);
         }
+        if !session_present || state.connection == 1 {
+            state.session = state.connection;
+        }
     }
 
     /// A message arrived.
     pub(super) fn offer(&self, message: Publish) {
         let mut state = self.lock();
-        let is_full = state.queue.len() >= MOST;
         if message.qos == QoS::AtMostOnce {
             let bytes = message.payload.len() + message.topic.len();
-            if is_full || state.bytes + bytes > MOST_BYTES {
+            if state.lossy >= MOST || state.bytes + bytes > MOST_BYTES {
                 state.dropped += 1;
                 return;
             }
+            state.lossy += 1;
             state.bytes += bytes;
-        } else if is_full {
+        } else if state.queue.len() - state.lossy >= usize::from(self.receive_maximum) {
             // Only a broker that ignores the maximum it was told gets here. It keeps what is not acknowledged.
             return;
         }
@@ -108,15 +118,22 @@ impl Subscription {
         let mut state = self.lock();
         let count = state.queue.len().min(most);
         let taken: Vec<Arrived> = state.queue.drain(..count).collect();
-        let freed = taken.iter().filter(|arrived| arrived.message.qos == QoS::AtMostOnce);
-        state.bytes -=
-            freed.map(|arrived| arrived.message.payload.len() + arrived.message.topic.len()).sum::<usize>();
+        for lossy in taken.iter().filter(|arrived| arrived.message.qos == QoS::AtMostOnce) {
+            state.lossy -= 1;
+            state.bytes -= lossy.message.payload.len() + lossy.message.topic.len();
+        }
         taken
     }
 
     /// The connection there is now.
     pub(super) fn connection(&self) -> u64 {
         self.lock().connection
+    }
+
+    /// The earlier connections of the broker's session: what came over them and was not acknowledged comes again.
+    pub(super) fn repeated(&self) -> Range<u64> {
+        let state = self.lock();
+        state.session..state.connection
     }
 
     /// How many messages found no room.
@@ -136,5 +153,51 @@ impl Subscription {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inbox(receive_maximum: u16) -> Subscription {
+        let cx = crate::testing::context(1);
+        Subscription::new(vec!["a".into()], QoS::AtLeastOnce, receive_maximum, cx)
+    }
+
+    fn message(qos: QoS) -> Publish {
+        Publish::new("a", qos, "x", None)
+    }
+
+    #[test]
+    fn what_a_session_did_not_hear_of_comes_again_and_what_a_lost_one_had_does_not() {
+        let inbox = inbox(10);
+        inbox.connected(true);
+        assert!(inbox.repeated().is_empty(), "nothing came before the first connection");
+        inbox.connected(true);
+        assert_eq!(inbox.repeated(), 1..2);
+        inbox.connected(true);
+        assert_eq!(inbox.repeated(), 1..3);
+        inbox.connected(false);
+        assert!(inbox.repeated().is_empty(), "the broker has forgotten the session");
+        inbox.connected(true);
+        assert_eq!(inbox.repeated(), 4..5);
+    }
+
+    #[test]
+    fn messages_of_qos_0_take_no_room_from_others() {
+        let inbox = inbox(2);
+        inbox.connected(false);
+        for _ in 0..MOST + 3 {
+            inbox.offer(message(QoS::AtMostOnce));
+        }
+        assert_eq!(inbox.dropped(), 3);
+        for _ in 0..3 {
+            inbox.offer(message(QoS::AtLeastOnce));
+        }
+        let taken = inbox.take(usize::MAX);
+        assert_eq!(taken.len(), MOST + 2, "as many as the broker was told");
+        inbox.offer(message(QoS::AtMostOnce));
+        assert_eq!((inbox.take(10).len(), inbox.dropped()), (1, 3));
     }
 }

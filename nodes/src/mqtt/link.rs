@@ -28,7 +28,8 @@ use super::{error, inbox::Subscription, sessions::EmptySession, settings::Openin
 
 /// How long a DISCONNECT may take.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How many requests wait for the connection at most; more than a broker may leave unacknowledged.
+/// How many requests wait for the connection at most, beside an acknowledgement of each message that a broker may leave
+/// unacknowledged.
 const REQUESTS: usize = 1024;
 /// A connection that is lost sooner than this counts as one that was not made: waits go on growing.
 const STABLE: Duration = Duration::from_secs(5);
@@ -80,7 +81,8 @@ impl Link {
         if session.persistent {
             options.set_session_store(EmptySession::of(&options));
         }
-        let (client, events) = AsyncClient::builder(options).capacity(REQUESTS).build();
+        let requests = REQUESTS + usize::from(options.receive_maximum().unwrap_or_default());
+        let (client, events) = AsyncClient::builder(options).capacity(requests).build();
         let (sender, status) = watch::channel(Status::Connecting(None));
         let (stop, stopped) = oneshot::channel();
         let driver = Driver {

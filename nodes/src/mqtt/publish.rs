@@ -16,19 +16,22 @@ use tokio::time::Instant;
 
 use super::{
     MqttClients,
-    config::{Common, check_seconds, seconds},
+    config::Common,
     message::{Defaults, Message, qos},
     publishing::publish,
     settings::Settings,
     topic,
 };
-use crate::secret::SecretRef;
+use crate::{
+    seconds::{check_seconds, seconds},
+    secret::SecretRef,
+};
 
 /// Publishes messages to an MQTT broker (MQTT 5).
 ///
 /// A connection is kept for 10 seconds after its last use and shared by nodes with equal settings. One that is lost is made
 /// again. A message of QoS 1 is sent again then, so that it may arrive twice; one of QoS 2 arrives once, or the node fails
-/// with `mqtt.in_doubt` if the broker lost its memory.
+/// with `mqtt.in_doubt` if the broker lost its memory. Once it has sent a message of QoS 2 the node is not tried again.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MqttPublish {

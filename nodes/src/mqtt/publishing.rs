@@ -26,41 +26,42 @@ const HEAD_BYTES: usize = 16;
 ///
 /// # Errors
 /// What keeps the link from being used; kind `Timeout`, code `mqtt.timeout`, for answers that don't come until
-/// `deadline`; what the broker refuses; kind `Unavailable`, code `mqtt.in_doubt`.
+/// `deadline`; what the broker refuses; kind `Unavailable`, code `mqtt.in_doubt`. None of them advises to try again once a
+/// message of QoS 2 was sent.
 pub(super) async fn publish(link: &Link, messages: &[Message], deadline: Instant) -> Result<()> {
-    let mut done = 0;
+    let mut progress = Progress { all: messages.len(), ..Progress::default() };
     for window in messages.chunks(WINDOW) {
         let mut left: Vec<&Message> = window.iter().collect();
         while !left.is_empty() {
-            let granted = link.ready(deadline).await.map_err(|error| so_far(error, done, messages.len()))?;
-            left.iter().try_for_each(|message| check(message, granted))?;
-            let (again, outcome) = send(link, &left, deadline).await;
-            match outcome {
-                Ok(()) => done += left.len() - again.len(),
-                Err(Failed { error, answered }) => {
-                    return Err(so_far(error, done + answered, messages.len()));
-                }
-            }
-            left = again;
+            let again = round(link, &left, deadline, &mut progress).await;
+            left = again.map_err(|error| progress.told(error))?;
         }
     }
     Ok(())
 }
 
-/// A failure after some messages were answered.
-struct Failed {
-    error: Error,
-    answered: usize,
+/// How far the messages of one call are.
+#[derive(Default)]
+struct Progress {
+    all: usize,
+    /// Those that the broker has.
+    done: usize,
+    /// Whether one of QoS 2 was sent: then none may be sent anew.
+    once: bool,
 }
 
-/// Sends `messages` and gives those to be sent again.
-async fn send<'m>(
+/// Sends `messages` when the link is ready, and gives those to be sent again.
+async fn round<'m>(
     link: &Link,
     messages: &[&'m Message],
     deadline: Instant,
-) -> (Vec<&'m Message>, Result<(), Failed>) {
+    progress: &mut Progress,
+) -> Result<Vec<&'m Message>> {
+    let granted = link.ready(deadline).await?;
+    messages.iter().try_for_each(|message| check(message, granted))?;
     let mut notices = Vec::with_capacity(messages.len());
     for message in messages {
+        progress.once |= message.qos == QoS::ExactlyOnce;
         let options = PublishOptions::new(message.qos).retain(message.retain);
         let sent = link.client.publish_tracked(message.topic.as_str(), message.payload.clone(), options);
         match timeout_at(deadline, sent).await {
@@ -70,19 +71,15 @@ async fn send<'m>(
         }
     }
     let all_sent = notices.len() == messages.len();
-    let (mut again, mut answered) = (Vec::new(), 0);
+    let mut again = Vec::new();
     for (message, notice) in notices {
-        match answer(link, message, notice, deadline).await {
-            Ok(true) => answered += 1,
-            Ok(false) => again.push(message),
-            Err(error) => return (again, Err(Failed { error, answered })),
+        if answer(link, message, notice, deadline).await? {
+            progress.done += 1;
+        } else {
+            again.push(message);
         }
     }
-    if !all_sent {
-        let error = link.failure().unwrap_or_else(|| late(link, QoS::AtMostOnce));
-        return (again, Err(Failed { error, answered }));
-    }
-    (again, Ok(()))
+    if all_sent { Ok(again) } else { Err(link.failure().unwrap_or_else(|| late(link, QoS::AtMostOnce))) }
 }
 
 /// Waits for the broker's answer: true if it has the message, false if it is to be sent again.
@@ -133,18 +130,21 @@ fn late(link: &Link, qos: QoS) -> Error {
     error
 }
 
-/// The same failure, with how many messages the broker has.
-fn so_far(error: Error, done: usize, all: usize) -> Error {
-    if all == 1 {
-        return error;
+impl Progress {
+    /// The same failure, with how many messages the broker has.
+    fn told(&self, error: Error) -> Error {
+        let error = if self.once { error.with_retry(Retry::Never) } else { error };
+        if self.all == 1 {
+            return error;
+        }
+        let message = format!("{} (the broker has {} of {} messages)", error.message(), self.done, self.all);
+        let mut told = Error::new(error.kind(), error.code().to_owned(), message).with_retry(error.retry());
+        if let Some(place) = error.place() {
+            told = told.at(place);
+        }
+        if let Some(hint) = error.hint() {
+            told = told.with_hint(hint);
+        }
+        told
     }
-    let message = format!("{} (the broker has {done} of {all} messages)", error.message());
-    let mut told = Error::new(error.kind(), error.code().to_owned(), message).with_retry(error.retry());
-    if let Some(place) = error.place() {
-        told = told.at(place);
-    }
-    if let Some(hint) = error.hint() {
-        told = told.with_hint(hint);
-    }
-    told
 }

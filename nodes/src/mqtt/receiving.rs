@@ -1,4 +1,9 @@
 //! Receives messages: a subscription opened, batches taken, acknowledged once they have left.
+//!
+//! ```text
+//! stream: batch ─> emitted ─> acknowledged, batch by batch
+//! whole:  batch ─> held ─> .. ─> all there ─> acknowledged ─> outputs
+//! ```
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,9 +45,18 @@ pub(super) struct Request {
 pub(super) struct Receiving {
     request: Arc<Request>,
     filters: Vec<String>,
+    /// How many messages the broker may leave unacknowledged.
+    receive_maximum: u16,
     open: Option<Open>,
     count: u64,
     skipped: u64,
+}
+
+/// A message that was taken, and is to be acknowledged.
+struct Taken {
+    /// None for one that is left out.
+    message: Option<Value>,
+    arrived: Arrived,
 }
 
 struct Open {
@@ -55,23 +69,31 @@ struct Open {
 impl Receiving {
     /// Nothing is opened yet.
     pub(super) fn new(request: Arc<Request>, filters: Vec<String>) -> Self {
-        Self { request, filters, open: None, count: 0, skipped: 0 }
+        Self { request, filters, receive_maximum: RECEIVE_MAXIMUM, open: None, count: 0, skipped: 0 }
     }
 
-    /// Collects messages until there are enough or the time is over.
+    /// Collects messages until there are enough or the time is over, and acknowledges them then: after a failure they come
+    /// again. Only where the broker could send no more they are acknowledged earlier.
     ///
     /// # Errors
     /// What connecting and subscribing can fail with; kind `Invalid`, code `mqtt.payload`.
     pub(super) async fn collect(mut self, cx: &Context) -> Result<Outputs> {
         let end = Instant::now() + self.request.timeout;
+        let wanted = self.request.max_messages.unwrap_or_default();
+        self.receive_maximum = u16::try_from(wanted).unwrap_or(u16::MAX).max(RECEIVE_MAXIMUM);
         self.open(end, cx).await?;
-        let mut messages = Vec::new();
+        let (mut messages, mut held) = (Vec::<Value>::new(), Vec::<Taken>::new());
         while !self.is_over() && Instant::now() < end {
             cx.check()?;
-            let (batch, taken) = self.batch(end).await?;
-            messages.extend(batch);
-            self.acknowledge(&taken);
+            if held.len() >= usize::from(self.receive_maximum) {
+                self.acknowledge(&held);
+                messages.extend(held.drain(..).filter_map(|taken| taken.message));
+            }
+            held.extend(self.batch(end).await?);
+            self.forget_repeated(&mut held);
         }
+        self.acknowledge(&held);
+        messages.extend(held.into_iter().filter_map(|taken| taken.message));
         let mut outputs = self.close().await;
         outputs.set(0, messages);
         Ok(outputs)
@@ -79,9 +101,10 @@ impl Receiving {
 
     async fn open(&mut self, deadline: Instant, cx: &Context) -> Result<()> {
         let mut opening = self.request.settings.open(cx).await?;
-        opening.options.set_receive_maximum(Some(RECEIVE_MAXIMUM));
+        opening.options.set_receive_maximum(Some(self.receive_maximum));
         opening.options.set_max_packet_size(Some(self.request.max_message_bytes));
-        let inbox = Arc::new(Subscription::new(self.filters.clone(), self.request.qos, cx.clone()));
+        let (filters, qos) = (self.filters.clone(), self.request.qos);
+        let inbox = Arc::new(Subscription::new(filters, qos, self.receive_maximum, cx.clone()));
         let link = Link::open(opening, self.request.session, Some(Arc::clone(&inbox)));
         link.ready(deadline).await?;
         let end = self.request.duration.map(|duration| Instant::now() + duration);
@@ -96,8 +119,8 @@ impl Receiving {
             || end.is_some_and(|end| Instant::now() >= end)
     }
 
-    /// The next messages, none if there were none until `deadline`; and what to acknowledge.
-    async fn batch(&mut self, deadline: Instant) -> Result<(Vec<Value>, Vec<Arrived>)> {
+    /// The next messages, none if there were none until `deadline`.
+    async fn batch(&mut self, deadline: Instant) -> Result<Vec<Taken>> {
         let Some(open) = &self.open else {
             return Err(Error::internal("a subscription was used before it was opened"));
         };
@@ -117,15 +140,37 @@ impl Receiving {
             }
         };
         let mut batch = Vec::with_capacity(taken.len());
-        for arrived in &taken {
-            match self.describe(arrived) {
-                Ok(message) => batch.push(message),
-                Err(_) if self.request.skip_invalid => self.skipped += 1,
+        for mut arrived in taken {
+            let message = match self.describe(&arrived) {
+                Ok(message) => Some(message),
+                Err(_) if self.request.skip_invalid => None,
                 Err(error) => return Err(error),
-            }
+            };
+            // An acknowledgement needs no payload.
+            arrived.message.payload.clear();
+            batch.push(Taken { message, arrived });
         }
-        self.count += batch.len() as u64;
-        Ok((batch, taken))
+        let count = batch.iter().filter(|taken| taken.message.is_some()).count();
+        self.count += count as u64;
+        self.skipped += (batch.len() - count) as u64;
+        Ok(batch)
+    }
+
+    /// Lets go of what the broker sends again over a new connection.
+    fn forget_repeated(&mut self, held: &mut Vec<Taken>) {
+        let Some(open) = &self.open else { return };
+        let repeated = open.inbox.repeated();
+        if repeated.is_empty() {
+            return;
+        }
+        let (count, skipped) = (&mut self.count, &mut self.skipped);
+        held.retain(|Taken { message, arrived }| {
+            let again = arrived.message.qos != QoS::AtMostOnce && repeated.contains(&arrived.connection);
+            if again {
+                *(if message.is_some() { &mut *count } else { &mut *skipped }) -= 1;
+            }
+            !again
+        });
     }
 
     fn describe(&self, arrived: &Arrived) -> Result<Value> {
@@ -142,10 +187,11 @@ impl Receiving {
 
     /// Tells the broker that `taken` need not come again. Over a new connection it does not have to be told: it either
     /// knows them no longer or sends them again.
-    fn acknowledge(&self, taken: &[Arrived]) {
+    fn acknowledge(&self, taken: &[Taken]) {
         let Some(open) = &self.open else { return };
         let connection = open.inbox.connection();
-        for arrived in taken.iter().filter(|arrived| arrived.connection == connection) {
+        let arrived = taken.iter().map(|taken| &taken.arrived);
+        for arrived in arrived.filter(|arrived| arrived.connection == connection) {
             if open.link.client.try_ack(&arrived.message).is_err() {
                 tracing::debug!(
                     place = open.link.place,
@@ -179,9 +225,10 @@ impl Source for Receiving {
         if self.is_over() {
             return Ok(Progress::End);
         }
-        let (batch, taken) = self.batch(Instant::now() + PAUSE).await?;
-        if !batch.is_empty() {
-            out.emit(0, batch).await?;
+        let mut taken = self.batch(Instant::now() + PAUSE).await?;
+        let messages: Vec<Value> = taken.iter_mut().filter_map(|taken| taken.message.take()).collect();
+        if !messages.is_empty() {
+            out.emit(0, messages).await?;
         }
         self.acknowledge(&taken);
         Ok(if self.is_over() { Progress::End } else { Progress::More })

@@ -14,14 +14,17 @@ use serde::Deserialize;
 
 use super::{
     PayloadFormat,
-    config::{Common, check_seconds, seconds},
+    config::Common,
     link::Session,
     message::qos,
     receiving::{Receiving, Request},
     settings::SESSION_EXPIRY,
     topic,
 };
-use crate::secret::SecretRef;
+use crate::{
+    seconds::{check_seconds, seconds},
+    secret::SecretRef,
+};
 
 /// How many messages the whole form collects unless the config says otherwise.
 const COLLECTED: u64 = 1000;
@@ -29,7 +32,10 @@ const COLLECTED: u64 = 1000;
 /// Receives messages from an MQTT broker (MQTT 5).
 ///
 /// Messages of QoS 1 and 2 are acknowledged once they have left the node, so that what is lost in a crash comes again where
-/// the session is persistent; after a broken connection some may come twice. Messages of QoS 0 that find no room because what
+/// the session is persistent; after a broken connection some may come twice. Over stream connections that is after each
+/// batch. The whole form acknowledges right before it answers; one that takes more messages than a broker may leave
+/// unacknowledged (`max_messages`, from 256 to 65535, with those left out) acknowledges the earlier ones before. A broker
+/// with a lower limit of its own sends the whole form no more than that. Messages of QoS 0 that find no room because what
 /// follows is slower than they arrive are dropped and counted.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -166,10 +172,17 @@ impl NodeType for MqttSubscribe {
                 setup.issues.push(issue.at("config.persistent").hint("the broker finds the session by it"));
             }
         }
-        match setup.config.get("topics") {
-            Some(topics) => filters(topics).map(drop).map_err(|error| error.at("topics")),
-            None => Ok(()),
+        let Some(topics) = setup.config.get("topics") else {
+            // They may be shared.
+            setup.effect = Effect::Effectful;
+            return Ok(());
+        };
+        if filters(topics).map_err(|error| error.at("topics"))?.iter().any(|filter| topic::is_shared(filter))
+        {
+            // What one member of the group acknowledged does not come again to any.
+            setup.effect = Effect::Effectful;
         }
+        Ok(())
     }
 
     fn build(&self, _: &BuildContext<'_>) -> Result<Body> {

@@ -4,6 +4,8 @@ use kailash_core::{Error, Result};
 
 /// What MQTT's length field of two bytes can say.
 const MAX_BYTES: usize = 65_535;
+/// What a filter begins with whose messages are shared (MQTT 5.0, section 4.8.2).
+const SHARED: &str = "$share/";
 
 /// Whether messages can be published under `topic`.
 ///
@@ -18,13 +20,18 @@ pub(super) fn check_name(topic: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether the subscribers to `filter` share its messages.
+pub(super) fn is_shared(filter: &str) -> bool {
+    filter.starts_with(SHARED)
+}
+
 /// Whether `filter` can be subscribed to.
 ///
 /// # Errors
 /// Kind `Invalid`, code `mqtt.topic`.
 pub(super) fn check_filter(filter: &str) -> Result<()> {
     check_text(filter)?;
-    let levels = match filter.strip_prefix("$share/") {
+    let levels = match filter.strip_prefix(SHARED) {
         Some(shared) => match shared.split_once('/') {
             Some((group, rest)) if !group.is_empty() && !group.contains(['+', '#']) && !rest.is_empty() => {
                 rest

@@ -78,7 +78,7 @@ impl Address {
 }
 
 /// Whether a password seems to stand in `text`. A sign too many is refused rather than a password kept.
-fn has_password(text: &str) -> bool {
+pub(super) fn has_password(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
     let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
     let query = rest.split_once('?').map_or("", |(_, query)| query);

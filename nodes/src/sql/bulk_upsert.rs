@@ -18,13 +18,13 @@ use tokio::time::timeout;
 use super::{
     SqlPools,
     address::Address,
-    database::{check_limits, default_pool, default_timeout, seconds},
+    database::{check_limits, default_pool, default_timeout},
     error::{self, Attempt},
     pool::{Lease, Pool},
     pools::Wanted,
     upsert::Table,
 };
-use crate::data::WorkDir;
+use crate::{data::WorkDir, seconds::seconds};
 
 /// What happens to a row whose key is in the table already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -57,13 +57,16 @@ pub enum TransactionScope {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SqlBulkUpsert {
-    /// The database, as for SQLDatabase: `sqlite:PATH`, `sqlite::memory:`, `postgres://USER@HOST:PORT/DATABASE`, or a
-    /// reference `env:NAME` or `file:PATH` to a connection string.
+    /// The database, as for SQLDatabase: `sqlite:PATH`, `sqlite::memory:` (one for all workflows and runs of the host, kept
+    /// until it restarts), `postgres://USER@HOST:PORT/DATABASE`, or a reference `env:NAME` or `file:PATH` to a connection
+    /// string.
     connection_string: Address,
     /// The table, as `table` or `schema.table`, written as the database keeps it: PostgreSQL keeps lower case unless a name
     /// was quoted.
     table: String,
-    /// The columns that tell rows apart: a primary key or a unique index. Only `on_conflict: update` needs them.
+    /// The columns that tell rows apart: a primary key or a unique index. Only `on_conflict: update` needs them. With
+    /// `on_conflict: ignore` and without them writing the same rows again may append them again, so that the node is not
+    /// repeated.
     #[serde(default)]
     key_columns: Vec<String>,
     /// The columns that are updated; those that are no keys unless given.
@@ -106,7 +109,7 @@ impl NodeType for SqlBulkUpsert {
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
-        if self.on_conflict == OnConflict::Error {
+        if !self.is_repeatable() {
             setup.effect = Effect::Effectful;
         }
         check_limits(self.timeout_s, self.pool_size, setup);
@@ -130,7 +133,7 @@ impl NodeType for SqlBulkUpsert {
             table: self.table()?,
             batch_size: self.batch_size,
             scope: self.transaction,
-            repeatable: self.on_conflict != OnConflict::Error,
+            repeatable: self.is_repeatable(),
             limit: seconds(self.timeout_s)?,
         });
         let staged = Arc::clone(&work);
@@ -148,6 +151,12 @@ impl NodeType for SqlBulkUpsert {
 }
 
 impl SqlBulkUpsert {
+    /// Whether writing the same rows again is harmless: without key columns a table with keys of its own making takes them
+    /// as new ones.
+    fn is_repeatable(&self) -> bool {
+        self.on_conflict != OnConflict::Error && !self.key_columns.is_empty()
+    }
+
     fn table(&self) -> Result<Table> {
         Table::new(&self.table, self.key_columns.clone(), self.update_columns.clone(), self.on_conflict)
     }

@@ -1,12 +1,16 @@
 //! A database to connect to, and one connection to it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use kailash_core::{Error, Result};
-use sqlx::{ConnectOptions, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+    sqlite::SqliteConnectOptions,
+};
 
 use super::{
-    address::Place,
+    address::{Place, has_password},
     error::{self, Attempt},
     flow::Flow,
     postgres, sqlite,
@@ -22,7 +26,8 @@ const BUSY: Duration = Duration::from_secs(5);
 pub(super) enum Target {
     /// A file of SQLite, or a database in memory.
     Sqlite { options: SqliteConnectOptions, memory: bool },
-    /// A server of PostgreSQL.
+    /// A server of PostgreSQL. Unless its address says otherwise (`sslmode`) TLS is used where the server offers it, and no
+    /// certificate is checked.
     Postgres(PgConnectOptions),
 }
 
@@ -45,6 +50,10 @@ impl Target {
             }
             Place::Server(text) => {
                 let options: PgConnectOptions = text.parse().map_err(|_| error::address())?;
+                if has_password(text) && may_be_overheard(&options) {
+                    let host = options.get_host();
+                    tracing::warn!(host, "a password may travel without TLS: set sslmode=verify-full");
+                }
                 Self::Postgres(options.application_name("kailash").disable_statement_logging())
             }
         })
@@ -90,6 +99,16 @@ impl Target {
     pub(super) fn at(&self, error: Error) -> Error {
         if error.place().is_some() { error } else { error.at(self.shown()) }
     }
+}
+
+/// Whether what is said to a server may go to another machine without TLS.
+fn may_be_overheard(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let is_here = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    !is_here && matches!(options.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer)
 }
 
 /// One connection. Dropped in the middle of a statement it ends the statement too.
@@ -144,6 +163,26 @@ impl Connection {
         match self {
             Self::Sqlite(link) => link.control(sql).await,
             Self::Postgres(link) => link.control(sql).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distant_server_without_tls_may_be_overheard() {
+        let heard = |text: &str| may_be_overheard(&text.parse().unwrap());
+        assert!(heard("postgres://app@db.example:5432/shop"));
+        assert!(heard("postgres://app@10.0.0.7/shop?sslmode=allow"));
+        for text in [
+            "postgres://app@localhost/shop",
+            "postgres://app@127.0.0.1/shop",
+            "postgres://app@db.example/shop?sslmode=require",
+            "postgres://app@db.example/shop?sslmode=verify-full",
+        ] {
+            assert!(!heard(text), "{text}");
         }
     }
 }

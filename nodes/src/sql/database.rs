@@ -25,7 +25,10 @@ use super::{
     pools::Wanted,
     statement::Statement,
 };
-use crate::data::WorkDir;
+use crate::{
+    data::WorkDir,
+    seconds::{check_seconds, seconds},
+};
 
 /// What a row becomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -40,13 +43,16 @@ pub enum ResultFormat {
 
 /// Runs one statement of SQL at SQLite or PostgreSQL and gives its rows.
 ///
-/// The statement is a transaction by itself. Parameters are always bound, never pasted into the text.
+/// The statement is a transaction by itself. Parameters are always bound, never pasted into the text. What a statement
+/// changes of its session (`SET`, `PRAGMA`, `ATTACH`, temporary tables, locks of the session) ends with it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SqlDatabase {
     /// The database: `sqlite:PATH` (relative to the working directory; `sqlite:///PATH` too, and with four slashes
     /// absolute), `sqlite::memory:`, or `postgres://USER@HOST:PORT/DATABASE`; a connection string with a password in it is
-    /// given as `env:NAME` or `file:PATH`. A file of SQLite is created unless `read_only` is set.
+    /// given as `env:NAME` or `file:PATH`. A file of SQLite is created unless `read_only` is set. `sqlite::memory:` is one
+    /// database for all workflows and runs of the host, kept until it restarts. A server is spoken to with TLS only if it
+    /// offers it, and its certificate is not checked: end the address of a distant one with `?sslmode=verify-full`.
     connection_string: Address,
     /// Whether the database refuses to change anything. Then the node may be run again after a crash.
     #[serde(default)]
@@ -166,19 +172,11 @@ impl NodeType for SqlDatabase {
 
 /// Reports limits that nothing can keep.
 pub(super) fn check_limits(timeout_s: f64, pool_size: usize, setup: &mut Setup<'_>) {
-    if timeout_s <= 0.0 || Duration::try_from_secs_f64(timeout_s).is_err() {
-        let issue = Issue::error("config.seconds", format!("timeout_s is {timeout_s}, no number of seconds"));
-        setup.issues.push(issue.at("config.timeout_s"));
-    }
+    check_seconds(setup, "timeout_s", timeout_s);
     if !(1..=1000).contains(&pool_size) {
         let issue = Issue::error("sql.pool_size", format!("{pool_size} connections; 1 to 1000 are possible"));
         setup.issues.push(issue.at("config.pool_size"));
     }
-}
-
-/// So many seconds.
-pub(super) fn seconds(seconds: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|error| Error::invalid("config.seconds", error.to_string()))
 }
 
 fn given(inputs: &mut Inputs) -> Result<(Text, Value)> {
@@ -245,12 +243,15 @@ impl Work {
         let mut flow = Flow::new(self.format, self.max_bytes, sink);
         match lease.connection.run(statement, self.wanted.read_only, &mut flow).await {
             Ok(changed) => {
-                lease.release();
-                let (columns, rows) = flow.end().await?;
+                if !statement.changes_session {
+                    lease.release();
+                }
+                let ended = flow.end().await;
+                let (columns, rows) = ended.map_err(|error| error::unread(error, statement.may_change))?;
                 Ok(Summary { columns, rows, changed })
             }
             Err(failure) => {
-                if failure.usable {
+                if failure.usable && !statement.changes_session {
                     lease.release();
                 }
                 Err(failure.error)

@@ -49,9 +49,21 @@ pub(super) fn address() -> Error {
     )
 }
 
-/// An exchange that broke off, or an error that no database sent.
+/// An exchange that broke off, or one that the driver cannot carry on.
 pub(super) fn broken(error: &sqlx::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "sql.io", format!("the exchange broke off: {}", cause(error)))
+    match error {
+        sqlx::Error::Protocol(_)
+        | sqlx::Error::Encode(_)
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::TypeNotFound { .. }
+        | sqlx::Error::InvalidArgument(_) => {
+            Error::invalid("sql.driver", format!("the driver of the database refused: {error}"))
+        }
+        _ => {
+            Error::new(ErrorKind::Unavailable, "sql.io", format!("the exchange broke off: {}", cause(error)))
+        }
+    }
 }
 
 fn cause(error: &sqlx::Error) -> String {
@@ -85,6 +97,22 @@ pub(super) fn in_doubt(error: Error) -> Error {
             "it may have been carried out; a node with `read_only` or `on_conflict: update` may be repeated",
         ),
         _ => error,
+    }
+}
+
+/// `error` of a result that could not be taken. If the statement also changes rows, it was carried out all the same.
+pub(super) fn unread(error: Error, may_change: bool) -> Error {
+    if !may_change {
+        return error;
+    }
+    let message = format!("{}; what the statement changes may have been carried out", error.message());
+    let mut told = Error::new(error.kind(), error.code().to_owned(), message).with_retry(Retry::Never);
+    if let Some(place) = error.place() {
+        told = told.at(place);
+    }
+    match error.hint() {
+        Some(hint) => told.with_hint(hint),
+        None => told,
     }
 }
 

@@ -9,6 +9,7 @@ mod flow;
 mod pool;
 mod pools;
 mod postgres;
+mod session;
 mod sqlite;
 mod statement;
 #[cfg(test)]

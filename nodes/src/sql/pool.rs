@@ -15,7 +15,7 @@ use kailash_core::{Error, Result};
 use tokio::{
     runtime::{Handle, Id},
     sync::{OnceCell, OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 use super::{
@@ -25,6 +25,8 @@ use super::{
 
 /// How long a connection that nobody uses is kept.
 const IDLE: Duration = Duration::from_secs(60);
+/// How long the server may take to answer over a connection that was idle, at most.
+const PING: Duration = Duration::from_secs(2);
 
 /// The connections to one database.
 pub(super) struct Pool {
@@ -68,7 +70,7 @@ impl Pool {
         let permit = timeout_at(until, Arc::clone(&self.permits).acquire_owned()).await;
         let permit = permit.map_err(|_| at(no_connection(limit, true)))?;
         let permit = permit.map_err(|_| Error::internal("a pool of connections was closed"))?;
-        let connection = timeout_at(until, self.connection()).await;
+        let connection = timeout_at(until, self.connection(PING.min(limit / 4))).await;
         let connection = connection.map_err(|_| at(no_connection(limit, false)))??;
         Ok(Lease { connection, pool: Arc::clone(self), _permit: permit })
     }
@@ -78,13 +80,17 @@ impl Pool {
         self.anchor.initialized()
     }
 
-    async fn connection(&self) -> Result<Connection> {
+    async fn connection(&self, ping: Duration) -> Result<Connection> {
         if matches!(self.target, Target::Sqlite { memory: true, .. }) {
             self.anchor.get_or_try_init(|| self.target.connect()).await?;
         }
         while let Some(mut connection) = self.pop() {
-            if connection.is_alive().await {
-                return Ok(connection);
+            let alive = timeout(ping, connection.is_alive()).await;
+            match alive {
+                Ok(true) => return Ok(connection),
+                Ok(false) => {}
+                // Whatever is in the way of this one is in the way of the others.
+                Err(_) => self.idle().clear(),
             }
         }
         self.target.connect().await

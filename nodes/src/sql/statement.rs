@@ -4,7 +4,10 @@ use std::{fmt::Write, ops::Range};
 
 use kailash_core::{Error, Result, Text, Value};
 
-use super::tokens::{Dialect, Token, scan};
+use super::{
+    session,
+    tokens::{Dialect, Token, scan},
+};
 
 /// One statement and the values of its placeholders.
 #[derive(Clone, Debug)]
@@ -17,6 +20,10 @@ pub(super) struct Statement {
     pub(super) values: Vec<Value>,
     /// Whether it says how many rows it changed.
     pub(super) changes_rows: bool,
+    /// Whether some part of it inserts, changes or deletes rows.
+    pub(super) may_change: bool,
+    /// Whether it may leave something behind in its session.
+    pub(super) changes_session: bool,
     /// Whether it was made for many rows, and will hardly be run again.
     pub(super) is_bulk: bool,
 }
@@ -31,8 +38,10 @@ impl Statement {
         let tokens = scan(&text, dialect);
         check_single(&text, &tokens)?;
         let changes_rows = changes_rows(&text, &tokens);
+        let may_change = changes_rows || words(&text, &tokens).any(is_verb);
+        let changes_session = session::changes(&text, &tokens, dialect);
         let (slots, values) = match parameters {
-            Value::Map(map) => named(&text, &tokens, &map)?,
+            Value::Map(map) => named(&text, &tokens, &map, dialect)?,
             Value::Null => (positional(&tokens, 0, dialect)?, Vec::new()),
             Value::List(list) => (positional(&tokens, list.len(), dialect)?, list.to_vec()),
             other => return Err(wrong(format!("parameters are a list or a map, not {}", other.kind()))),
@@ -41,12 +50,20 @@ impl Statement {
             let message = format!("{} parameters, {} at most", values.len(), dialect.most_parameters());
             return Err(wrong(message));
         }
-        Ok(Self { text, slots, values, changes_rows, is_bulk: false })
+        Ok(Self { text, slots, values, changes_rows, may_change, changes_session, is_bulk: false })
     }
 
     /// A statement that changes many rows, made by a node: `text` already has the placeholders of its database.
     pub(super) fn bulk(text: Text, values: Vec<Value>) -> Self {
-        Self { text, slots: Vec::new(), values, changes_rows: true, is_bulk: true }
+        Self {
+            text,
+            slots: Vec::new(),
+            values,
+            changes_rows: true,
+            may_change: true,
+            changes_session: false,
+            is_bulk: true,
+        }
     }
 
     /// The text with `write` in place of every placeholder.
@@ -149,7 +166,18 @@ fn named(
     text: &str,
     tokens: &[(Token, Range<usize>)],
     given: &kailash_core::Map,
+    dialect: Dialect,
 ) -> Result<(Slots, Vec<Value>)> {
+    // In PostgreSQL `?` stays the operator that it is.
+    let mixes = |token: &Token| match token {
+        Token::Numbered(_) => true,
+        Token::Question => dialect == Dialect::Sqlite,
+        _ => false,
+    };
+    if tokens.iter().any(|(token, _)| mixes(token)) {
+        return Err(wrong("parameters are given by name, and the query has places like `?` or `$1`")
+            .with_hint("write every place as `:name`, or give the parameters as a list"));
+    }
     let (mut slots, mut names, mut values) = (Vec::new(), Vec::<&str>::new(), Vec::new());
     for (_, at) in tokens.iter().filter(|(token, _)| *token == Token::Named) {
         let name = &text[at.start + 1..at.end];
@@ -175,7 +203,7 @@ fn named(
 
 /// Refuses what one node cannot carry out as one thing.
 fn check_single(text: &str, tokens: &[(Token, Range<usize>)]) -> Result<()> {
-    let words = || tokens.iter().filter(|(token, _)| *token == Token::Word).map(|(_, at)| &text[at.clone()]);
+    let words = || words(text, tokens);
     let Some((first, _)) = tokens.iter().find(|(token, _)| *token != Token::Semicolon) else {
         return Err(Error::invalid("sql.empty", "the query is empty").at("query"));
     };
@@ -207,6 +235,16 @@ fn check_single(text: &str, tokens: &[(Token, Range<usize>)]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The bare words of `text`.
+fn words<'a>(text: &'a str, tokens: &'a [(Token, Range<usize>)]) -> impl Iterator<Item = &'a str> {
+    tokens.iter().filter(|(token, _)| *token == Token::Word).map(move |(_, at)| &text[at.clone()])
+}
+
+/// Whether `word` begins what inserts, changes or deletes rows wherever it stands.
+fn is_verb(word: &str) -> bool {
+    ["insert", "update", "delete", "merge"].iter().any(|verb| word.eq_ignore_ascii_case(verb))
 }
 
 /// Whether the main verb is one that inserts, changes or deletes rows.
@@ -294,6 +332,11 @@ mod tests {
             ("select 1", value!({"b": 1})),
             ("select 1", value!([1])),
             ("select ?", value!("text")),
+            ("select :a, $1", value!({"a": 1})),
+            ("select :a, $0", value!({"a": 1})),
+            ("select $0", value!({})),
+            ("select $0", Value::Null),
+            ("select $0, $1", value!([1])),
         ] {
             for dialect in [Dialect::Sqlite, Dialect::Postgres] {
                 if sql == "select ?" && parameters == value!([]) && dialect == Dialect::Postgres {
@@ -305,6 +348,12 @@ mod tests {
         }
         assert!(read("select :a", value!([1]), Dialect::Sqlite).is_err());
         assert!(read("select ?, $1", value!([1]), Dialect::Sqlite).is_err());
+        for sql in ["select :a, ?", "select ?", "select :a, ?1"] {
+            let error = read(sql, value!({"a": 1}), Dialect::Sqlite).unwrap_err();
+            assert_eq!(error.code(), "sql.parameters", "{sql}");
+        }
+        let operator = read("select d ? :a", value!({"a": 1}), Dialect::Postgres);
+        assert_eq!(operator.unwrap(), "select d ? $1");
     }
 
     #[test]
@@ -341,5 +390,7 @@ mod tests {
         assert!(changes("with a as (select 1) insert into t select * from a"));
         assert!(!changes("with a as (delete from t returning *) select * from a"));
         assert!(changes("delete from t") && !changes("create table update_log (a int)"));
+        let may = |sql: &str| Statement::new(sql.into(), Value::Null, Dialect::Postgres).unwrap().may_change;
+        assert!(may("with a as (delete from t returning *) select * from a") && !may("select 'delete'"));
     }
 }

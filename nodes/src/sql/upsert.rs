@@ -68,7 +68,13 @@ impl Table {
         for (number, row) in (first..).zip(rows) {
             let wrong = |message: String| Error::invalid("sql.rows", message).at(format!("row {number}"));
             let row = row.as_map().ok_or_else(|| wrong(format!("a row is a map, not {}", row.kind())))?;
-            let key = self.key(row, dialect).map_err(|error| wrong(error.message().to_owned()))?;
+            let key = self.key(row, dialect).map_err(|error| {
+                let told = wrong(error.message().to_owned());
+                match error.hint() {
+                    Some(hint) => told.with_hint(hint),
+                    None => told,
+                }
+            })?;
             let fits = |group: &Group| {
                 let same = group.columns.len() == row.len()
                     && group.columns.iter().all(|name| row.contains_key(name));
@@ -106,6 +112,12 @@ impl Table {
             let value = row.get(name).ok_or_else(|| {
                 Error::invalid("sql.rows", format!("the row has no value for key column `{name}`"))
             })?;
+            if value.is_null() && self.on_conflict != OnConflict::Error {
+                let message = format!("key column `{name}` of the row is null");
+                return Err(Error::invalid("sql.rows", message).with_hint(
+                    "a null equals no other key: the row would be inserted each time it is written",
+                ));
+            }
             key.push(super::postgres::plain(value)?);
         }
         Ok((dialect == Dialect::Postgres && self.on_conflict == OnConflict::Update).then_some(key))
@@ -226,5 +238,12 @@ mod tests {
             let error = table(OnConflict::Update, None).groups(&[row], 7, Dialect::Sqlite).err().unwrap();
             assert_eq!((error.code(), error.place()), ("sql.rows", Some("row 7")));
         }
+        let null = [value!({"id": null, "a": 1})];
+        for on_conflict in [OnConflict::Update, OnConflict::Ignore] {
+            let error = table(on_conflict, None).groups(&null, 7, Dialect::Sqlite).err().unwrap();
+            assert_eq!((error.code(), error.place()), ("sql.rows", Some("row 7")));
+            assert!(error.hint().is_some(), "{error:?}");
+        }
+        assert!(table(OnConflict::Error, None).groups(&null, 7, Dialect::Sqlite).is_ok());
     }
 }

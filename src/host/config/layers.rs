@@ -81,8 +81,9 @@ impl Layers {
             let Some((key, value)) = setting.split_once('=') else {
                 return Err(wrong("a setting is `section.key=value`", setting));
             };
+            // The value stays out of errors: it may be a secret in the wrong place.
             let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
-            self.add(&path, value.trim(), setting)?;
+            self.add(&path, value.trim(), key.trim())?;
         }
         Ok(self)
     }
@@ -162,7 +163,7 @@ mod tests {
         let error = Layers::new().variables([variable]).unwrap_err();
         assert_eq!((error.code(), error.place()), ("config.invalid", Some("KAILASH_HTTP__PORT")));
         let error = Layers::new().settings(["http.max_requests=many"]).unwrap_err();
-        assert_eq!(error.place(), Some("http.max_requests=many"));
+        assert_eq!(error.place(), Some("http.max_requests"));
         assert!(Layers::new().settings(["http"]).is_err());
     }
 
@@ -170,8 +171,25 @@ mod tests {
     fn a_secret_is_a_reference_and_is_never_shown() {
         let error = Layers::new().text("[identity]\ncluster_token = \"hunter2\"").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        let error = Layers::new().settings(["identity.cluster_token=hunter2"]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         let config = Layers::new().settings(["identity.cluster_token=env:TOKEN"]).unwrap().config().unwrap();
         assert_eq!(config.identity.cluster_token, Some(SecretRef::Env("TOKEN".into())));
+    }
+
+    #[test]
+    fn limits_that_no_host_could_keep_are_refused() {
+        for beyond in [
+            "runs.max_running=9223372036854775807",
+            "http.max_connections=9223372036854775807",
+            "host.drain_s=9223372036854775807",
+            "http.head_timeout_s=9223372036854775807",
+        ] {
+            let error = Layers::new().settings([beyond]).unwrap().config().unwrap_err();
+            assert_eq!((error.code(), error.place()), ("config.bounds", beyond.split('=').next()));
+        }
+        let half = Layers::new().settings(["identity.tls.key=host.key"]).unwrap().config().unwrap_err();
+        assert_eq!(half.code(), "config.tls");
     }
 
     #[test]

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::TelemetrySection;
 
+/// The most of anything at a time, and the longest time in seconds.
+const MAX_COUNT: usize = 1 << 24;
+const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
+
 /// Everything that a host is told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -209,12 +213,38 @@ impl Config {
                 Error::invalid("config.zero", "a limit of 0 would allow nothing").at(zeros.join(", "))
             );
         }
+        self.check_bounds()?;
         let tls = &self.identity.tls;
         if tls.certificates.is_some() != tls.key.is_some() {
             let error = Error::invalid("config.tls", "TLS needs both a certificate and its key");
             return Err(error.at("identity.tls").with_hint("give `certificates` and `key`, or neither"));
         }
         self.telemetry.validate()
+    }
+
+    /// Checks what no host could do.
+    fn check_bounds(&self) -> Result<()> {
+        let counts = [
+            ("http.max_connections", self.http.max_connections),
+            ("http.max_requests", self.http.max_requests),
+            ("runs.max_running", self.runs.max_running),
+            ("runs.max_waiting", self.runs.max_waiting),
+            ("runs.max_concurrency", self.runs.max_concurrency),
+        ];
+        let seconds = [
+            ("host.drain_s", self.host.drain_s),
+            ("http.head_timeout_s", self.http.head_timeout_s),
+            ("http.body_timeout_s", self.http.body_timeout_s),
+            ("runs.timeout_s", self.runs.timeout_s),
+        ];
+        let counts = counts.iter().filter(|(_, count)| *count > MAX_COUNT).map(|(key, _)| *key);
+        let seconds = seconds.iter().filter(|(_, seconds)| *seconds > MAX_SECONDS).map(|(key, _)| *key);
+        let beyond: Vec<&str> = counts.chain(seconds).collect();
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        let message = format!("a number is at most {MAX_COUNT}, a time at most {MAX_SECONDS} s");
+        Err(Error::invalid("config.bounds", message).at(beyond.join(", ")))
     }
 
     /// How long runs and requests may take when the host stops.

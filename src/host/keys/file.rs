@@ -1,6 +1,6 @@
 //! The file of keys, and the hashing of secrets.
 
-use std::{io::ErrorKind, path::Path, time::SystemTime};
+use std::{fs::File, io::ErrorKind, path::Path, time::SystemTime};
 
 use argon2::{
     Argon2,
@@ -43,6 +43,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<Key>> {
         Error::invalid("key.file", format!("the file of keys cannot be read: {error}"))
             .at(path.display().to_string())
     })
+}
+
+/// Keeps other processes from changing the file, until what is returned is dropped.
+pub(super) fn lock(path: &Path) -> Result<File> {
+    let beside = path.with_extension("lock");
+    let locked = File::create(&beside).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|error| Error::io(&beside, error))
 }
 
 /// Writes the file, whole or not at all.

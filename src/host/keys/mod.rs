@@ -95,6 +95,7 @@ impl Keys {
             created: SystemClock::default().now(),
         };
         let token = format!("{PREFIX}{}_{secret}", key.id);
+        let _alone = file::lock(&self.0.path)?;
         let mut state = self.fresh()?;
         let mut keys = state.keys.clone();
         keys.push(key.clone());
@@ -108,6 +109,7 @@ impl Keys {
     /// # Errors
     /// Kind `Missing`, code `key.unknown`; kind `Conflict`, code `key.ambiguous`, if several have the name.
     pub fn revoke(&self, name: &str) -> Result<Key> {
+        let _alone = file::lock(&self.0.path)?;
         let mut state = self.fresh()?;
         let found: Vec<usize> = (0..state.keys.len())
             .filter(|at| state.keys[*at].id == name || state.keys[*at].name == name)

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use kailash_core::{Error, ErrorKind, Result, RunId, RunStatus};
+use kailash_core::{Error, Result, Retry, RunId, RunStatus};
 
-use super::{Ended, Runs, follow};
+use super::{Ended, Runs, follow, table::Claim, unknown};
 
 impl Runs {
     /// Asks a run to stop, and waits until it has; one that is suspended goes on to be cancelled, or is ended as it lies
@@ -27,33 +27,47 @@ impl Runs {
         }
     }
 
-    /// Ends a suspended run in its journal alone.
+    /// Ends a suspended run in its journal alone, also if whoever asked goes away meanwhile.
     ///
     /// # Errors
     /// `refused`, which kept it from going on, if that passes or the run is not suspended; failing storage.
     async fn end_as_it_lies(&self, run: RunId, refused: Error) -> Result<Arc<Ended>> {
-        let stays = matches!(refused.kind(), ErrorKind::Conflict | ErrorKind::Invalid | ErrorKind::Missing);
-        let (Some(kept), true) = (&self.0.kept, stays) else { return Err(refused) };
-        let (head, _token) = {
+        if self.0.kept.is_none() || refused.retry() != Retry::Never {
+            return Err(refused);
+        }
+        let (claim, token) = {
             let mut state = self.lock();
             match (self.enter(&state), state.table.claim(run)) {
-                (Some(token), true) => (state.table.get(run).cloned(), token),
+                (Some(token), Some(claim)) => (claim, token),
                 _ => return Err(refused),
             }
         };
-        let end = kept.journal.cancel(run, self.now()).await;
-        let (status, ended) = match &end {
-            Ok(end) => (end.status, Some(end.at)),
-            Err(_) => (RunStatus::Suspended, None),
+        let runs = self.clone();
+        let ended = tokio::spawn(async move {
+            let ended = runs.end_claimed(run, claim).await;
+            drop(token);
+            ended
+        });
+        ended.await.unwrap_or_else(|error| Err(Error::internal(format!("cancelling: {error}"))))
+    }
+
+    async fn end_claimed(&self, run: RunId, claim: Claim) -> Result<Arc<Ended>> {
+        let head = self.head(run)?;
+        let end = match &self.0.kept {
+            Some(kept) => kept.journal.cancel(run, self.now()).await,
+            None => Err(unknown(run)),
         };
-        self.lock().table.set(run, status, ended, None);
+        match &end {
+            Ok(end) => self.lock().table.set(run, end.status, Some(end.at), None),
+            Err(_) => self.lock().table.set(run, RunStatus::Suspended, None, claim.until),
+        }
         self.0.changed.notify_waiters();
-        let (head, end) = (head.ok_or(refused)?, end?);
+        let end = end?;
         let ended = Ended {
             run,
             workflow: head.workflow,
             version: head.version,
-            status,
+            status: end.status,
             began: head.began,
             at: end.at,
             results: None,

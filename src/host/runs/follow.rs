@@ -6,7 +6,7 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use kailash_core::{Error, ErrorKind, Result, RunStatus, node::BoxFuture};
+use kailash_core::{Error, ErrorKind, Result, RunId, RunStatus, node::BoxFuture};
 use kailash_runtime::Prepared;
 use tokio::{runtime::Handle, sync::watch};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -81,8 +81,30 @@ impl Runs {
         (live, Driving { run: Some(Box::pin(drive)), tokio: Handle::current() })
     }
 
+    /// Waits until a run has ended, or was put aside after it had been under way.
+    pub(crate) fn over(&self, run: RunId) -> BoxFuture<'static, ()> {
+        let runs = self.clone();
+        Box::pin(async move {
+            loop {
+                let mut changed = std::pin::pin!(runs.0.changed.notified());
+                changed.as_mut().enable();
+                let live = {
+                    let state = runs.lock();
+                    if state.table.get(run).is_none_or(|head| head.status.is_end()) {
+                        return;
+                    }
+                    state.live.get(&run).cloned()
+                };
+                match live {
+                    Some(live) => return drop(end(live.ended).await),
+                    None => changed.await,
+                }
+            }
+        })
+    }
+
     /// Notes the end of a run.
-    fn ended(&self, run: kailash_core::RunId, version: u32, told: Told) -> Ended {
+    fn ended(&self, run: RunId, version: u32, told: Told) -> Ended {
         let Told { status, results, error, errors, wait } = told;
         let at = self.now();
         let mut state = self.lock();

@@ -38,7 +38,7 @@ impl Runs {
     pub(in crate::host) async fn forget_in_time(self, stop: CancellationToken) -> Result<()> {
         let Some(kept) = &self.0.kept else { return Ok(()) };
         loop {
-            self.keep_within(kept).await?;
+            self.keep_within(kept).await;
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = stop.cancelled() => return Ok(()),
@@ -60,7 +60,7 @@ impl Runs {
         }
     }
 
-    async fn keep_within(&self, kept: &Kept) -> Result<()> {
+    async fn keep_within(&self, kept: &Kept) {
         let oldest = self.now().unix_millis() - i64::from(kept.section.keep_days) * DAY_MS;
         let (ended, mut count) = {
             let state = self.lock();
@@ -71,10 +71,11 @@ impl Runs {
             let (_, live) = kept.log.size();
             let too_many = count > kept.section.keep_runs || live > kept.section.max_bytes;
             if too_many || at.unix_millis() < oldest {
-                self.forget(run).await?;
-                count -= 1;
+                match self.forget(run).await {
+                    Ok(()) => count -= 1,
+                    Err(error) => tracing::warn!(%run, %error, "a run cannot be forgotten"),
+                }
             }
         }
-        Ok(())
     }
 }

@@ -166,14 +166,14 @@ impl Runs {
         }
     }
 
-    /// What happened in a run, from its beginning, as its journal knows it; nothing without a journal.
+    /// What happened in a run, from position `from` of its journal on, at most `limit`; nothing without a journal.
     ///
     /// # Errors
     /// Kind `Missing` for an unknown run; damage in storage.
-    pub async fn history(&self, run: RunId) -> Result<Vec<Happened>> {
+    pub async fn history(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<Happened>> {
         self.head(run)?;
         match &self.0.kept {
-            Some(kept) => kept.journal.history(run).await,
+            Some(kept) => kept.journal.history_page(run, from, limit).await,
             None => Ok(Vec::new()),
         }
     }

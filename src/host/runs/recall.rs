@@ -10,7 +10,8 @@ impl Runs {
     /// How a run that is not under way ended or stands, with what its nodes gave.
     ///
     /// # Errors
-    /// Kind `Missing` for an unknown run; damage in storage; a document that this release cannot build any more.
+    /// Kind `Missing` for an unknown run; damage in storage. What nodes gave is left out if this release cannot build the
+    /// run's document any more.
     pub async fn recall(&self, run: RunId) -> Result<Arc<Ended>> {
         let head = self.head(run)?;
         let Some(kept) = &self.0.kept else {
@@ -20,11 +21,14 @@ impl Runs {
         };
         let wait = kept.journal.summary(run).await?.wait;
         let past = kept.journal.past(run).await?;
-        let workflow = self.workflow_of(&past, head.version)?;
+        let workflow = self.workflow_of(&past, head.version);
         let errors = past.failures();
         let error = past.end().and_then(|end| end.error.clone());
         let at = past.end().map_or(past.began(), |end| end.at);
-        let results = self.0.runtime.recall(&workflow, past).map_err(error_of)?;
+        let results = workflow.and_then(|workflow| self.0.runtime.recall(&workflow, past).map_err(error_of));
+        if let Err(refused) = &results {
+            tracing::warn!(%run, error = %refused, "what the nodes of a run gave cannot be told by this release");
+        }
         Ok(Arc::new(Ended {
             run,
             workflow: head.workflow,
@@ -32,7 +36,7 @@ impl Runs {
             status: head.status,
             began: head.began,
             at,
-            results: Some(results),
+            results: results.ok(),
             error,
             errors,
             wait,

@@ -101,9 +101,17 @@ impl Submitted {
     /// # Errors
     /// A journal that takes nothing more.
     pub async fn recorded(&self) -> Result<()> {
-        match &self.live {
+        match self.live().await? {
             Some(live) => live.control.recorded().await,
             None => Ok(()),
+        }
+    }
+
+    /// The run, if it is under way. That of an earlier request may be about to begin or to go on.
+    async fn live(&self) -> Result<Option<Live>> {
+        match &self.live {
+            Some(live) => Ok(Some(live.clone())),
+            None => self.runs.settled(self.run).await,
         }
     }
 
@@ -112,7 +120,7 @@ impl Submitted {
     /// # Errors
     /// Damage in storage, where the run ended before.
     pub async fn ended(self) -> Result<Arc<Ended>> {
-        match self.live {
+        match self.live().await? {
             Some(live) => follow::end(live.ended).await,
             None => self.runs.recall(self.run).await,
         }
@@ -190,9 +198,37 @@ impl Runs {
             }
             Err(refused) => {
                 self.lock().table.remove(run);
+                self.0.changed.notify_waiters();
                 self.0.spans.refused(run);
                 Err(refused)
             }
+        }
+    }
+
+    /// Waits until a run is under way, suspended or over, and gives it if it is under way.
+    ///
+    /// # Errors
+    /// Kind `Unavailable`, code `submit.refused`, if the run did not begin.
+    async fn settled(&self, run: RunId) -> Result<Option<Live>> {
+        loop {
+            let mut changed = std::pin::pin!(self.0.changed.notified());
+            changed.as_mut().enable();
+            {
+                let state = self.lock();
+                if let Some(live) = state.live.get(&run) {
+                    return Ok(Some(live.clone()));
+                }
+                match state.table.get(run).map(|head| head.status) {
+                    Some(RunStatus::Pending | RunStatus::Running) => {}
+                    Some(_) => return Ok(None),
+                    None => {
+                        let message = "the first request with this idempotency key was refused";
+                        let error = Error::new(ErrorKind::Unavailable, "submit.refused", message);
+                        return Err(error.with_retry(Retry::Now));
+                    }
+                }
+            }
+            changed.await;
         }
     }
 

@@ -60,13 +60,24 @@ pub struct Filter {
     pub before: Option<RunId>,
 }
 
+/// A suspended run that somebody lets go on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    /// When it would have gone on by itself.
+    pub(super) until: Option<Timestamp>,
+}
+
 /// The runs of a host.
 #[derive(Default)]
 pub(super) struct Table {
     heads: BTreeMap<RunId, Head>,
     keys: HashMap<u128, RunId>,
     timers: BTreeSet<(Timestamp, RunId)>,
+    /// How many runs stand as each status, in the order of [`RunStatus`].
+    counts: [usize; STATUSES],
 }
+
+const STATUSES: usize = RunStatus::Cancelled as usize + 1;
 
 impl Table {
     pub(super) fn len(&self) -> usize {
@@ -83,7 +94,10 @@ impl Table {
             self.keys.insert(key.scope, run);
         }
         self.timers.extend(head.until.map(|until| (until, run)));
-        self.heads.insert(run, head);
+        self.counts[head.status as usize] += 1;
+        if let Some(before) = self.heads.insert(run, head) {
+            self.counts[before.status as usize] -= 1;
+        }
     }
 
     /// The run that was submitted with `key`.
@@ -114,22 +128,23 @@ impl Table {
         if let Some(before) = head.until.take() {
             self.timers.remove(&(before, run));
         }
+        self.counts[head.status as usize] -= 1;
+        self.counts[status as usize] += 1;
         (head.status, head.ended, head.until) = (status, ended, until);
         self.timers.extend(until.map(|until| (until, run)));
     }
 
     /// Takes a suspended run, to let it go on: nobody else gets it then.
-    pub(super) fn claim(&mut self, run: RunId) -> bool {
-        let suspended = self.get(run).is_some_and(|head| head.status == RunStatus::Suspended);
-        if suspended {
-            self.set(run, RunStatus::Pending, None, None);
-        }
-        suspended
+    pub(super) fn claim(&mut self, run: RunId) -> Option<Claim> {
+        let until = self.get(run).filter(|head| head.status == RunStatus::Suspended)?.until;
+        self.set(run, RunStatus::Pending, None, None);
+        Some(Claim { until })
     }
 
     /// Forgets a run.
     pub(super) fn remove(&mut self, run: RunId) {
         let Some(head) = self.heads.remove(&run) else { return };
+        self.counts[head.status as usize] -= 1;
         if let Some(until) = head.until {
             self.timers.remove(&(until, run));
         }
@@ -165,7 +180,7 @@ impl Table {
 
     /// How many runs stand as each status.
     pub(super) fn count(&self, status: RunStatus) -> usize {
-        self.heads.values().filter(|head| head.status == status).count()
+        self.counts[status as usize]
     }
 }
 
@@ -203,11 +218,26 @@ mod tests {
     fn a_suspended_run_is_claimed_once_and_its_timer_goes() {
         let mut table = Table::default();
         table.insert(A, head(RunStatus::Running));
-        assert!(!table.claim(A), "it runs");
+        assert!(table.claim(A).is_none(), "it runs");
         table.set(A, RunStatus::Suspended, None, Some(at(7)));
         assert_eq!(table.next_timer(), Some((at(7), A)));
-        assert!(table.claim(A) && !table.claim(A));
+        assert_eq!(table.claim(A).and_then(|claim| claim.until), Some(at(7)));
+        assert!(table.claim(A).is_none());
         assert_eq!(table.next_timer(), None);
+    }
+
+    #[test]
+    fn runs_are_counted_by_status() {
+        let mut table = Table::default();
+        table.insert(A, head(RunStatus::Running));
+        table.insert(B, Head { key: None, ..head(RunStatus::Running) });
+        table.set(A, RunStatus::Completed, Some(at(1)), None);
+        let counts =
+            |table: &Table| [RunStatus::Running, RunStatus::Completed].map(|status| table.count(status));
+        assert_eq!(counts(&table), [1, 1]);
+        table.insert(A, head(RunStatus::Running));
+        table.remove(B);
+        assert_eq!(counts(&table), [1, 0]);
     }
 
     #[test]

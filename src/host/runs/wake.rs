@@ -3,16 +3,19 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use kailash_core::{
-    Error, ErrorKind, Result, RunId, RunStatus, Text, Value, Workflow, WorkflowBuilder, node::BoxFuture,
-    validate::Issue,
+    Error, ErrorKind, Result, Retry, RunId, RunStatus, Text, Value, Workflow, WorkflowBuilder,
+    exec::Timestamp, node::BoxFuture, validate::Issue,
 };
 use kailash_runtime::{Past, Permit, RunError, Start};
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
-use super::{Kept, Live, Runs, stopping, unknown};
+use super::{Kept, Live, Runs, stopping, table::Claim, unknown};
 
 /// The longest time between two looks at the clock, which somebody may set.
 const NAP: Duration = Duration::from_secs(60);
+
+/// After how many milliseconds a run is tried again that could not go on at its time.
+const AGAIN_MS: i64 = 5000;
 
 /// A run that was reached.
 pub(super) struct Reached {
@@ -25,7 +28,7 @@ pub(super) struct Reached {
 enum Found {
     Live(Live),
     /// It was suspended, and whoever asked is to let it go on.
-    Claimed(TaskTrackerToken),
+    Claimed(Claim, TaskTrackerToken),
     /// Somebody else lets it go on.
     Waking,
 }
@@ -59,9 +62,9 @@ impl Runs {
             changed.as_mut().enable();
             match self.find(run)? {
                 Found::Live(live) => return Ok(Reached { live, signalled: false }),
-                Found::Claimed(token) => {
-                    let (admission, signalled) = (self.admission(run), signal.is_some());
-                    let live = self.resume(run, signal, admission, token).await?;
+                Found::Claimed(claim, token) => {
+                    let signalled = signal.is_some();
+                    let live = self.resume(run, claim, signal, self.admission(run), token).await?;
                     return Ok(Reached { live, signalled });
                 }
                 Found::Waking => changed.await,
@@ -81,12 +84,19 @@ impl Runs {
             return Ok(Found::Live(live.clone()));
         }
         let token = self.enter(&state).ok_or_else(stopping)?;
-        Ok(if state.table.claim(run) { Found::Claimed(token) } else { Found::Waking })
+        Ok(match state.table.claim(run) {
+            Some(claim) => Found::Claimed(claim, token),
+            None => Found::Waking,
+        })
     }
 
     /// Lets runs go on at their time, until `stop`.
     pub(in crate::host) async fn wake_in_time(self, stop: CancellationToken) -> Result<()> {
         loop {
+            if self.is_draining() {
+                stop.cancelled().await;
+                return Ok(());
+            }
             let next = self.lock().table.next_timer();
             let wait = match next {
                 Some((at, _)) => NAP.min(at.saturating_since(self.now())),
@@ -112,19 +122,21 @@ impl Runs {
         let Ok(permit) = Arc::clone(&self.0.permits).acquire_owned().await else { return };
         let claimed = {
             let mut state = self.lock();
-            self.enter(&state).filter(|_| state.table.claim(run))
+            self.enter(&state).and_then(|token| Some((state.table.claim(run)?, token)))
         };
-        let Some(token) = claimed else { return };
+        let Some((claim, token)) = claimed else { return };
         let admission: BoxFuture<'static, Permit> = Box::pin(std::future::ready(Box::new(permit) as Permit));
-        if let Err(error) = self.resume(run, None, Ok(Some(admission)), token).await {
+        if let Err(error) = self.resume(run, claim, None, Ok(Some(admission)), token).await {
             tracing::error!(%run, %error, "a run cannot go on");
         }
     }
 
-    /// Lets a run go on that was claimed. If that fails, it is suspended as before, without a time.
+    /// Lets a run go on that was claimed. If that fails, it is suspended as before: without a time, if it cannot go on,
+    /// else at its time or a little later.
     async fn resume(
         &self,
         run: RunId,
+        claim: Claim,
         signal: Option<(Text, Value)>,
         admission: Result<Option<BoxFuture<'static, Permit>>>,
         token: TaskTrackerToken,
@@ -136,9 +148,12 @@ impl Runs {
                 self.resume_from(kept, run, Start { signal, admission, ..Start::default() }, token).await
             }
         };
-        if resumed.is_err() {
-            self.lock().table.set(run, RunStatus::Suspended, None, None);
+        if let Err(error) = &resumed {
+            let soon = Timestamp::from_unix_millis(self.now().unix_millis() + AGAIN_MS);
+            let until = claim.until.filter(|_| error.retry() != Retry::Never).map(|until| until.max(soon));
+            self.lock().table.set(run, RunStatus::Suspended, None, until);
             self.0.changed.notify_waiters();
+            self.0.timer.notify_one();
         }
         resumed
     }

@@ -4,9 +4,9 @@ mod name;
 mod store;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use kailash_core::{
@@ -42,8 +42,10 @@ struct Inner {
     store: Store,
     /// Versions by name, the oldest first; never empty.
     names: RwLock<BTreeMap<Text, Vec<Version>>>,
+    /// The highest version that each name had while the host lives: a number is not given twice.
+    highest: Mutex<HashMap<Text, u32>>,
     /// One registration at a time.
-    registering: tokio::sync::Mutex<()>,
+    registering: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Workflows {
@@ -66,8 +68,14 @@ impl Workflows {
             }
         }
         names.values_mut().for_each(|versions| versions.sort_by_key(|version| version.number));
-        let registering = tokio::sync::Mutex::default();
-        Ok(Self(Arc::new(Inner { registry, store, names: RwLock::new(names), registering })))
+        let registering = Arc::default();
+        Ok(Self(Arc::new(Inner {
+            registry,
+            store,
+            names: RwLock::new(names),
+            highest: Mutex::default(),
+            registering,
+        })))
     }
 
     /// The node types.
@@ -107,9 +115,15 @@ impl Workflows {
     /// # Errors
     /// Kind `Invalid`, code `workflow.name`, for a name that cannot be one; kind `Limit` for too many; failing storage.
     pub async fn register(&self, workflow: Workflow) -> Result<(Version, bool)> {
-        let _one = self.0.registering.lock().await;
+        let one = Arc::clone(&self.0.registering).lock_owned().await;
         let this = self.clone();
-        let put = tokio::task::spawn_blocking(move || this.put(workflow)).await;
+        let put = tokio::task::spawn_blocking(move || {
+            let put = this.put(workflow);
+            // Held to the end, also if whoever asked goes away.
+            drop(one);
+            put
+        });
+        let put = put.await;
         put.unwrap_or_else(|error| Err(Error::internal(format!("registering: {error}"))))
     }
 
@@ -133,10 +147,13 @@ impl Workflows {
             return Err(too_many(format!("`{name}` has {MAX_VERSIONS} versions already"))
                 .with_hint("delete those that are not needed any more"));
         }
-        let number = self.0.store.next_number(&name, newest.map_or(0, |newest| newest.number));
+        let highest = self.highest().get(&name).copied().unwrap_or_default();
+        let highest = highest.max(newest.map_or(0, |newest| newest.number));
+        let number = self.0.store.next_number(&name, highest);
         let registered = SystemClock::default().now();
         self.0.store.keep(&name, number, registered, workflow.document())?;
         let version = Version { number, workflow, registered };
+        self.note_highest(&name, number);
         self.write().entry(name).or_default().push(version.clone());
         Ok((version, true))
     }
@@ -181,7 +198,7 @@ impl Workflows {
     /// # Errors
     /// Kind `Missing`, code `workflow.unknown`; failing storage.
     pub async fn remove(&self, name: &str, number: Option<u32>) -> Result<()> {
-        let _one = self.0.registering.lock().await;
+        let one = Arc::clone(&self.0.registering).lock_owned().await;
         let gone: Vec<u32> = match number {
             Some(number) => vec![self.version(name, number)?.number],
             None => self.versions(name)?.iter().map(|version| version.number).collect(),
@@ -198,9 +215,23 @@ impl Workflows {
                     }
                 }
             }
+            drop(one);
             Ok(())
         });
         removed.await.unwrap_or_else(|error| Err(Error::internal(format!("removing: {error}"))))
+    }
+
+    fn note_highest(&self, name: &Text, number: u32) {
+        let mut highest = self.highest();
+        if highest.len() >= 2 * MAX_WORKFLOWS {
+            let names = self.read();
+            highest.retain(|name, _| names.contains_key(name));
+        }
+        highest.insert(name.clone(), number);
+    }
+
+    fn highest(&self) -> MutexGuard<'_, HashMap<Text, u32>> {
+        self.0.highest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unknown(&self, name: &str) -> Error {

@@ -48,8 +48,20 @@ pub(super) fn paths() -> Json {
         shown(read("getWorkflowStatus", "How a run of a workflow stands").parameters([name(), in_paths()]));
     let history = read("getHistory", "What the journal knows of a run, from its beginning")
         .about("Empty if the host keeps no journal.")
-        .parameters([in_paths()])
-        .answers(200, "The history.", json_of("History"))
+        .parameters([
+            in_paths(),
+            in_query(
+                "from",
+                "From this position on: `next` of the page before.",
+                &json!({ "type": "integer", "minimum": 0, "default": 0 }),
+            ),
+            in_query(
+                "limit",
+                "The most entries of the page.",
+                &json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 1000 }),
+            ),
+        ])
+        .answers(200, "A page of the history.", json_of("History"))
         .refuses(404, UNKNOWN);
     let cancel = execute("cancelRun", "Ask a run to stop, and wait until it has")
         .parameters([in_paths()])
@@ -140,6 +152,7 @@ pub(super) fn schemas() -> Json {
         },
         "History": object("What happened in a run.", &json!({
             "history": { "type": "array", "items": reference("Happened") },
+            "next": { "type": ["integer", "null"], "description": "Where the next page begins; null at the end." },
         }), &[]),
         "Happened": object("One thing that happened in a run.", &json!({
             "seq": count("The position in the journal, from 0."),

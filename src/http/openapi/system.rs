@@ -19,7 +19,7 @@ pub(super) fn paths() -> Json {
             "get": Json::from(
                 ready
                     .answers(200, "It does.", json_of("Readiness"))
-                    .answers(503, "It stops, or something that it needs cannot be reached.", json_of("Readiness"))
+                    .answers(503, "It stops.", json_of("Readiness"))
                     .header(503, "Retry-After", false, super::operation::retry_after()),
             ),
         },

@@ -5,8 +5,8 @@
 use std::{cell::Cell, sync::Arc};
 
 use kailash::{
-    Journal, LocalRuntime, ParallelRuntime, Params, Results, RunError, RunStatus, Runtime, Settings, Value,
-    Workflow,
+    Error, Journal, LocalRuntime, ParallelRuntime, Params, Results, RunError, RunStatus, Runtime, Settings,
+    Value, Workflow,
     exec::MemoryBlobStore,
     log::{LogSettings, SegmentRunLog},
     value,
@@ -34,8 +34,8 @@ fn runtime(which: usize, world: &World, journal: &Journal) -> Arc<dyn Runtime> {
 
 /// How a run ended that lost power on its way.
 struct Ended {
-    /// What it gave; none if its beginning was never durable.
-    results: Option<Results>,
+    /// What it gave, or failed with; none if its beginning was never durable.
+    outcome: Option<Result<Results, Error>>,
     losses: u32,
 }
 
@@ -48,9 +48,12 @@ async fn with_power_losses(
     moments: &[u64],
     seed: u64,
 ) -> Ended {
-    let completed = |outcome: Result<(Results, kailash::RunId), RunError>| match outcome {
-        Ok((results, _)) => Some(results),
-        Err(error) => panic!("seed {seed}: a branch is taken, whatever happens: {error}"),
+    let told = |outcome: Result<(Results, kailash::RunId), RunError>| match outcome {
+        Ok((results, _)) => Some(Ok(results)),
+        Err(RunError::Unfinished(unfinished)) if unfinished.status == RunStatus::Failed => {
+            Some(Err(unfinished.error))
+        }
+        Err(error) => panic!("seed {seed}: it comes to its end, whatever happens: {error}"),
     };
     let mut disk = SimulatedDisk::default();
     let mut kept = journal(&disk);
@@ -72,7 +75,7 @@ async fn with_power_losses(
             }
         };
         if let Some(outcome) = ended {
-            return Ended { results: completed(outcome), losses };
+            return Ended { outcome: told(outcome), losses };
         }
         losses += 1;
         disk = disk.after_power_loss(seed.wrapping_add(n as u64));
@@ -84,21 +87,26 @@ async fn with_power_losses(
                 handle = runtime(which, world, &kept).resume(workflow, past).expect("it goes on");
             }
             Ok(past) => {
-                assert_eq!(past.end().map(|end| end.status), Some(RunStatus::Completed), "seed {seed}");
-                let results = runtime(which, world, &kept).recall(workflow, past).expect("it is recalled");
-                return Ended { results: Some(results), losses };
+                let end = past.end().expect("it has ended").clone();
+                let outcome = if end.status == RunStatus::Completed {
+                    Ok(runtime(which, world, &kept).recall(workflow, past).expect("it is recalled"))
+                } else {
+                    assert_eq!(end.status, RunStatus::Failed, "seed {seed}");
+                    Err(end.error.expect("a failure has a reason"))
+                };
+                return Ended { outcome: Some(outcome), losses };
             }
             Err(error) => {
                 assert_eq!(error.code(), "run.unknown", "only a run that was never durable is unknown");
-                return Ended { results: None, losses };
+                return Ended { outcome: None, losses };
             }
         }
     }
-    Ended { results: completed(handle.await), losses }
+    Ended { outcome: told(handle.await), losses }
 }
 
 /// Checks sagas that lose power at many moments: as many of them as it takes to see enough losses.
-async fn check(workflow: &Workflow, ended: impl Fn(&Results, &[&str], u64)) {
+async fn check(workflow: &Workflow, ended: impl Fn(&Result<Results, Error>, &[&str], u64)) {
     for which in 0..2 {
         let losses = Cell::new(0);
         for seed in (0..5000_u64).take_while(|seed| *seed < 60 || losses.get() < WANTED) {
@@ -107,7 +115,7 @@ async fn check(workflow: &Workflow, ended: impl Fn(&Results, &[&str], u64)) {
             let end = with_power_losses(which, workflow, &world, &moments, seed).await;
             losses.set(losses.get() + end.losses);
             let counted = world.counted();
-            let Some(results) = end.results else {
+            let Some(outcome) = end.outcome else {
                 assert!(counted.is_empty(), "what was never durable never acted");
                 continue;
             };
@@ -115,12 +123,17 @@ async fn check(workflow: &Workflow, ended: impl Fn(&Results, &[&str], u64)) {
                 assert_eq!(*keys, 1, "seed {seed}: `{what}` was done under one key");
             }
             let deeds: Vec<&str> = counted.iter().map(|(what, _)| what.as_str()).collect();
-            ended(&results, &deeds, seed);
+            ended(&outcome, &deeds, seed);
         }
         let losses = losses.get();
         println!("{losses} power losses");
         assert!(losses >= WANTED, "{losses} power losses are too few to tell");
     }
+}
+
+/// What a saga gave that completes, by one branch or the other.
+fn taken(outcome: &Result<Results, Error>, seed: u64) -> &Results {
+    outcome.as_ref().unwrap_or_else(|error| panic!("seed {seed}: a branch is taken: {error}"))
 }
 
 fn compensated(results: &Results) -> Option<&Value> {
@@ -137,7 +150,8 @@ fn pay(action: Value) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whenever_the_power_goes_off_a_saga_completes_with_each_step_once() {
     let workflow = saga(vec![booking("car"), booking("hotel"), pay(deed("pay"))], "branch");
-    check(&workflow, |results, deeds, seed| {
+    check(&workflow, |outcome, deeds, seed| {
+        let results = taken(outcome, seed);
         assert_eq!(deeds, ["car", "hotel", "pay"], "seed {seed}");
         assert!(results.get("well", "result").is_some() && compensated(results).is_none(), "seed {seed}");
     })
@@ -148,7 +162,8 @@ async fn whenever_the_power_goes_off_a_saga_completes_with_each_step_once() {
 async fn whenever_the_power_goes_off_a_saga_is_taken_back_in_reverse_order_and_once() {
     let refused = super::world::refused("pay");
     let workflow = saga(vec![booking("car"), booking("hotel"), booking("bus"), pay(refused)], "branch");
-    check(&workflow, |results, deeds, seed| {
+    check(&workflow, |outcome, deeds, seed| {
+        let results = taken(outcome, seed);
         assert_eq!(deeds, TAKEN_BACK, "seed {seed}");
         assert_eq!(compensated(results), Some(&value!(["bus", "hotel", "car"])), "seed {seed}");
         assert!(results.get("well", "result").is_none(), "seed {seed}");
@@ -161,7 +176,8 @@ async fn a_saga_never_ends_both_ways_though_a_step_answers_differently_after_a_l
     let whim = value!({"type": "Deed", "config": {"what": "pay", "whim": true}});
     let workflow = saga(vec![booking("car"), booking("hotel"), booking("bus"), pay(whim)], "branch");
     let ways = Cell::new((0, 0));
-    check(&workflow, |results, deeds, seed| {
+    check(&workflow, |outcome, deeds, seed| {
+        let results = taken(outcome, seed);
         let (well, ill) = ways.get();
         if let Some(compensated) = compensated(results) {
             ways.set((well, ill + 1));
@@ -181,17 +197,18 @@ async fn a_saga_never_ends_both_ways_though_a_step_answers_differently_after_a_l
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_action_that_nobody_can_be_sure_of_counts_as_failed_and_is_not_repeated() {
+async fn an_action_that_nobody_can_be_sure_of_is_not_repeated_and_leaves_the_saga_in_doubt() {
     let blind = value!({"type": "Deed", "config": {"what": "pay", "keyed": false}});
     let workflow = saga(vec![booking("car"), pay(blind)], "branch");
     let doubts = Cell::new(0);
-    check(&workflow, |results, deeds, seed| {
-        let Some(given) = results.get("ill", "result") else {
+    check(&workflow, |outcome, deeds, seed| {
+        let Err(error) = outcome else {
             assert_eq!(deeds, ["car", "pay"], "seed {seed}");
             return;
         };
         doubts.set(doubts.get() + 1);
-        assert_eq!(given.get("error").and_then(|error| error.get("code")), Some(&value!("node.in_doubt")));
+        assert_eq!(error.code(), "saga.in_doubt", "seed {seed}: {error}");
+        assert!(error.message().contains("step `pay`"), "seed {seed}: {error}");
         assert_eq!(deeds.last(), Some(&"cancel of \"car\""), "seed {seed}: {deeds:?}");
     })
     .await;

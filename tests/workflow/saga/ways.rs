@@ -145,6 +145,28 @@ fn a_step_on_a_branch_not_taken_is_skipped_and_not_taken_back() {
 }
 
 #[test]
+fn a_compensation_that_is_skipped_although_its_action_ran_fails_the_saga() {
+    let ask = value!({
+        "id": "ask",
+        "action": {"type": "Switch", "config": {"value": "yes"}, "inputs": {"input_data": "inputs.upgrade"}},
+        "compensation": {"type": "Deed", "config": {"what": "undo"}, "inputs": {"of": "action.true_output"}},
+    });
+    let mut builder = WorkflowBuilder::new("asked");
+    let config = value!({"steps": [(booking("car")), ask, (pay(refused("pay")))], "on_failure": "branch"});
+    builder.add_node("SagaCoordinator", "saga", config);
+    let workflow = builder.build(&registry()).expect("the saga is sound");
+    let (outcome, deeds) = run_with(&workflow, &Params::new().with("saga", "upgrade", "no"));
+    let unfinished = outcome.expect_err("what the step did stands");
+    assert_eq!(unfinished.error.code(), "saga.compensation_failed");
+    assert!(unfinished.error.message().contains("not compensated: ask"), "{}", unfinished.error);
+    assert!(unfinished.error.message().contains("[saga.compensation_skipped]"), "{}", unfinished.error);
+    assert_eq!(deeds, ["car", "cancel of \"car\""]);
+    let (outcome, deeds) = run_with(&workflow, &Params::new().with("saga", "upgrade", "yes"));
+    outcome.expect("the branch is taken");
+    assert_eq!(deeds, ["car", "undo of \"yes\"", "cancel of \"car\""]);
+}
+
+#[test]
 fn a_wrong_value_on_the_way_to_a_step_is_a_failure_of_that_step() {
     let path = value!({"type": "Deed", "config": {"what": "pay"}, "inputs": {"of": "car.done.id"}});
     let kind = value!({"type": "Sort", "inputs": {"data": "car.done"}});

@@ -9,7 +9,7 @@ use kailash_core::{
 };
 use reqwest::Url;
 
-use crate::http::{ResponseFormat, error, error::shown, response::Answer, send::retry_after};
+use crate::http::{ResponseFormat, error::shown, response::Answer};
 
 /// How many errors a message shows.
 const SHOWN_ERRORS: usize = 5;
@@ -27,12 +27,12 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Reads an answer.
+    /// Reads an answer. `repeatable` says whether repeating the request is harmless.
     ///
     /// # Errors
     /// Code `http.status` for a failure that is none of GraphQL; kind `Invalid`, code `graphql.answer`, for anything
     /// else that is no answer of a GraphQL service.
-    pub(super) fn read(answer: &Answer, cx: &Context) -> Result<Self> {
+    pub(super) fn read(answer: &Answer, repeatable: bool, cx: &Context) -> Result<Self> {
         let content = answer.content(ResponseFormat::Json);
         let is_success = answer.status.is_success();
         let reply = content.ok().filter(|reply| {
@@ -42,7 +42,7 @@ impl Reply {
         });
         let Some(reply) = reply else {
             if !is_success {
-                return Err(error::status(answer.status, &answer.url, retry_after(&answer.headers, cx)));
+                return Err(answer.failure(repeatable, cx));
             }
             let message = "the answer has neither `data` nor `errors`";
             return Err(Error::invalid("graphql.answer", message)

@@ -233,8 +233,10 @@ impl Service {
         let mut message =
             Message::new(Method::POST, self.endpoint.clone(), request.headers.clone(), Some(content));
         message.harmless = request.reads;
-        let answer = self.exchange.send(message.keyed(self.idempotent, cx), cx).await?;
-        Ok((Reply::read(&answer, cx)?, answer.body.len()))
+        let message = message.keyed(self.idempotent, cx);
+        let harmless = message.harmless;
+        let answer = self.exchange.send(message, cx).await?;
+        Ok((Reply::read(&answer, harmless, cx)?, answer.body.len()))
     }
 
     /// The outputs of one answer.

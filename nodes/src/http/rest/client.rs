@@ -20,13 +20,11 @@ use super::{
 use crate::http::{
     ResponseFormat,
     config::request_config,
-    error,
     exchange::Exchange,
     message::Message,
     origin::Origins,
     pages::{Measure, PageSource, collect},
     parts::{add_params, encode, header_map, method},
-    send::retry_after,
 };
 
 const RESOURCE: usize = 0;
@@ -241,7 +239,7 @@ impl Service {
         let answer = self.exchange.send(message.clone(), cx).await?;
         let status = answer.status;
         if self.raise && !status.is_success() {
-            return Err(error::status(status, &answer.url, retry_after(&answer.headers, cx)));
+            return Err(answer.failure(message.harmless, cx));
         }
         let data = answer.content(self.format)?;
         let outputs =

@@ -10,12 +10,11 @@ use reqwest::{Url, header::HeaderMap};
 
 use super::turn::Turner;
 use crate::http::{
-    ResponseFormat, error,
+    ResponseFormat,
     exchange::Exchange,
     message::Message,
     pages::{Measure, Pages},
     response::Answer,
-    send::retry_after,
 };
 
 /// Pages that are asked for one by one.
@@ -41,7 +40,7 @@ impl Pages for RestPages {
             return Ok(None);
         }
         if !answer.status.is_success() {
-            return Err(error::status(answer.status, &answer.url, retry_after(&answer.headers, cx)));
+            return Err(answer.failure(self.message.harmless, cx));
         }
         self.measure.weigh(answer.body.len())?;
         let data = answer.content(self.format)?;

@@ -106,6 +106,17 @@ async fn a_token_that_is_refused_is_replaced_once_also_for_a_post() {
 }
 
 #[tokio::test]
+async fn a_post_is_not_sent_again_with_a_new_token_when_it_is_refused_behind_a_redirect() {
+    for (verb, sent) in [("POST", 1_u64), ("PUT", 2)] {
+        let lab = Lab::new(3600.0).await;
+        let moved = ResponseTemplate::new(303).insert_header("location", "/result");
+        Mock::given(path("/api")).respond_with(moved).expect(sent).mount(&lab.server).await;
+        Mock::given(path("/result")).respond_with(ResponseTemplate::new(401)).mount(&lab.server).await;
+        assert_eq!(lab.run(verb).await.unwrap().get("status_code"), Some(&value!(401)), "{verb}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_is_refused_for_good_is_told_so() {
     let lab = Lab::new(3600.0).await;
     Mock::given(path("/api")).respond_with(ResponseTemplate::new(401)).mount(&lab.server).await;
@@ -159,6 +170,50 @@ async fn a_token_server_that_refuses_shows_its_code_and_no_secret() {
         assert_eq!((error.kind(), error.message().contains(part)), (kind, true), "{error:?}");
         assert!(!format!("{error:?} {error}").contains("p&ss"));
     }
+}
+
+#[tokio::test]
+async fn all_who_wait_for_a_token_share_the_failure_to_fetch_it() {
+    let lab = Lab::new(1.0).await;
+    lab.server.reset().await;
+    let slow = ResponseTemplate::new(503).set_delay(Duration::from_millis(500));
+    Mock::given(any()).respond_with(slow).mount(&lab.server).await;
+    let config = value!({"base_url": (lab.server.uri()), "auth": (lab.auth())});
+    let node = NodeTest::new::<RestClient>(config, &lab.services).unwrap();
+    let given = value!({"resource": "api"});
+    assert!(node.run(given.clone()).await.is_err());
+    for outcome in join_all((0..5).map(|_| node.run(given.clone()))).await {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "http.token"));
+    }
+    assert_eq!(lab.server.received_requests().await.unwrap().len(), 2, "who came later asked once more");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_token_of_another_beyond_the_own_time_limit() {
+    let lab = Lab::new(1.0).await;
+    lab.server.reset().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
+    Mock::given(any()).respond_with(slow).mount(&lab.server).await;
+    let node = |seconds: f64| {
+        let config = value!({"base_url": (lab.server.uri()), "auth": (lab.auth()), "timeout_s": (seconds)});
+        NodeTest::new::<RestClient>(config, &lab.services).unwrap()
+    };
+    let (patient, hasty) = (node(60.0), node(0.3));
+    let patient = patient.run(value!({"resource": "api"}));
+    let hasty = async {
+        // The other one has asked by now.
+        while lab.server.received_requests().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        hasty.run(value!({"resource": "api"})).await.unwrap_err()
+    };
+    let error = tokio::select! {
+        outcome = patient => panic!("it waits for 20 s: {outcome:?}"),
+        error = hasty => error,
+    };
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, "http.timeout"));
+    assert!(error.place().unwrap().ends_with("/token"), "{error:?}");
 }
 
 #[tokio::test]

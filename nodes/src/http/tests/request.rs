@@ -173,6 +173,66 @@ async fn a_redirect_to_another_scheme_is_refused() {
 }
 
 #[tokio::test]
+async fn a_post_that_was_answered_with_a_redirect_is_not_sent_again_when_its_target_fails() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (verb, idempotent, code, sent) in [
+        ("POST", false, "http.in_doubt", 1),
+        ("POST", true, "http.connect", 3),
+        ("PUT", false, "http.connect", 3),
+    ] {
+        let away = ResponseTemplate::new(303).insert_header("location", format!("http://{free}/done"));
+        let server = server(Mock::given(any()).respond_with(away)).await;
+        let config = value!({"retry_count": 2, "retry_backoff_s": 0, "idempotent": idempotent});
+        let error = run(config, value!({"url": (server.uri()), "method": verb})).await.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, code), "{verb} {idempotent}");
+        assert_eq!(error.retry() == Retry::Never, sent == 1, "{error:?}");
+        assert_eq!(error.place(), Some(format!("http://{free}/done").as_str()));
+        assert_eq!(server.received_requests().await.unwrap().len(), sent, "{verb} {idempotent}");
+    }
+}
+
+#[tokio::test]
+async fn a_status_says_that_a_post_may_be_repeated_only_where_it_was_not_carried_out() {
+    let again = |seconds| Retry::After(Duration::from_secs(seconds));
+    for (status, after, post) in [
+        (500_u16, false, Retry::Never),
+        (502, true, Retry::Never),
+        (504, false, Retry::Never),
+        (408, true, Retry::Never),
+        (503, false, Retry::Never),
+        (503, true, again(7)),
+        (429, false, again(0)),
+    ] {
+        let answer = ResponseTemplate::new(status);
+        let answer = if after { answer.insert_header("retry-after", "7") } else { answer };
+        let server = server(Mock::given(any()).respond_with(answer)).await;
+        let get = again(if after { 7 } else { 0 });
+        for (verb, idempotent, expected) in [("GET", false, get), ("POST", true, get), ("POST", false, post)]
+        {
+            let config = value!({"raise_for_status": true, "idempotent": idempotent});
+            let error = run(config, value!({"url": (server.uri()), "method": verb})).await.unwrap_err();
+            assert_eq!(
+                (error.code(), error.retry()),
+                ("http.status", expected),
+                "{status} {verb} {idempotent}"
+            );
+            assert_eq!(error.hint().is_some(), expected == Retry::Never, "{error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_status_behind_a_redirect_does_not_say_that_a_post_was_not_carried_out() {
+    let server = MockServer::start().await;
+    let moved = ResponseTemplate::new(303).insert_header("location", "/result");
+    Mock::given(method("POST")).respond_with(moved).mount(&server).await;
+    Mock::given(path("/result")).respond_with(ResponseTemplate::new(429)).mount(&server).await;
+    let given = value!({"url": (server.uri()), "method": "POST"});
+    let error = run(value!({"raise_for_status": true}), given).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Limit, Retry::Never));
+}
+
+#[tokio::test]
 async fn nobody_at_home_is_unavailable() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = run(value!({}), value!({"url": (format!("http://{free}/a?k=hunter2"))})).await.unwrap_err();
@@ -235,6 +295,32 @@ fn a_request_is_effectful_and_may_be_repeated_only_if_that_is_said() {
             .unwrap_err();
     let codes: Vec<&str> = issues.iter().map(|issue| issue.code.as_str()).collect();
     assert_eq!(codes, ["config.seconds", "http.tls", "http.auth", "http.method"]);
+}
+
+#[test]
+fn a_secret_that_may_go_to_any_address_is_warned_of() {
+    let mut registry = Registry::new();
+    register(&mut registry).unwrap();
+    let auth = value!({"bearer": "env:TOKEN"});
+    for (name, url) in [("HTTPRequest", "http://a"), ("RateLimitedAPI", "http://a"), ("WebSocket", "ws://a")]
+    {
+        let warnings = |config: Value| -> Vec<String> {
+            let nesting = kailash_core::validate::Nesting::default();
+            let node = registry.get(name).unwrap().configure(config.as_map().unwrap(), &registry, &nesting);
+            node.unwrap().warnings.iter().map(|issue| issue.code.to_string()).collect()
+        };
+        assert_eq!(warnings(value!({"auth": (auth.clone())})), ["http.auth.unbound"], "{name}");
+        assert!(warnings(value!({"auth": (auth.clone()), "url": url})).is_empty(), "{name}");
+        assert!(warnings(value!({})).is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn times_beyond_what_a_clock_can_add_are_cut_to_a_year() {
+    let server = server(Mock::given(any()).respond_with(ResponseTemplate::new(200))).await;
+    let config = value!({"timeout_s": 1e19, "retry_backoff_s": 1e19});
+    let outputs = run(config, value!({"url": (server.uri())})).await.unwrap();
+    assert_eq!(outputs.get("status_code"), Some(&value!(200)));
 }
 
 #[tokio::test]

@@ -122,6 +122,27 @@ async fn sending_alone_waits_for_no_answer() {
 }
 
 #[tokio::test]
+async fn an_exchange_whose_time_is_over_before_all_is_sent_fails_and_is_not_repeated() {
+    let (url, _) = talking(|socket: Served| async move {
+        std::future::pending::<()>().await;
+        drop(socket);
+    })
+    .await;
+    let given = value!({"url": (url), "message": ("x".repeat(32 << 20))});
+    let error = run(value!({"duration_s": 0.3}), given).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, "websocket.timeout"));
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[tokio::test]
+async fn times_beyond_what_a_clock_can_add_are_cut_to_a_year() {
+    let (url, _) = talking(echo).await;
+    let config = value!({"timeout_s": 1e19, "duration_s": 1e19, "heartbeat_s": 1e19});
+    let outputs = run(config, value!({"url": (url), "message": "a"})).await.unwrap();
+    assert_eq!(outputs.get("messages"), Some(&value!(["a"])));
+}
+
+#[tokio::test]
 async fn large_messages_both_ways_do_not_block_each_other() {
     let (url, _) = talking(|mut socket: Served| async move {
         let large = "y".repeat(8 << 20);

@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use kailash_core::{
-    ErrorKind, Result, Services, Value,
+    ErrorKind, Result, Retry, Services, Value,
     node::{Emit, Pressure, Progress, Source},
     testing::{Collected, NodeTest},
     value,
@@ -203,12 +203,14 @@ async fn to_the_end(source: &mut dyn Source, out: &mut dyn Emit) -> Result<i64> 
     Ok(lost.unwrap())
 }
 
-/// Sends one number, then all others, then a ping; lets the consumer go on once that has its answer.
-async fn flooding(count: usize, ready: Arc<Notify>) -> String {
+/// Sends `messages`, then a ping; lets the consumer go on once that has its answer.
+async fn flooding(messages: Vec<String>, ready: Arc<Notify>) -> String {
     let (url, _) = talking(move |mut socket: Served| {
-        let ready = Arc::clone(&ready);
+        let (ready, messages) = (Arc::clone(&ready), messages.clone());
         async move {
-            count_up(&mut socket, count).await;
+            for message in messages {
+                socket.feed(Message::text(message)).await.unwrap();
+            }
             socket.send(Message::Ping("there?".into())).await.unwrap();
             while let Some(Ok(message)) = socket.next().await {
                 if message.is_pong() {
@@ -226,7 +228,8 @@ async fn flooding(count: usize, ready: Arc<Notify>) -> String {
 #[tokio::test]
 async fn pings_are_answered_and_the_oldest_messages_lost_while_nobody_takes_any() {
     let ready = Arc::new(Notify::new());
-    let url = flooding(20_000, Arc::clone(&ready)).await;
+    let numbers = (0..20_000).map(|n| n.to_string()).collect();
+    let url = flooding(numbers, Arc::clone(&ready)).await;
     let config = value!({"url": (url), "on_full": "drop_oldest", "buffer_messages": 100});
     let mut source = source::<WebSocket>(&config, &context()).unwrap();
     assert_eq!(source.pressure(), Pressure::Lossy);
@@ -235,6 +238,34 @@ async fn pings_are_answered_and_the_oldest_messages_lost_while_nobody_takes_any(
     assert_eq!(out.items.len() as i64 + lost, 20_000);
     assert!(lost > 19_000, "{lost}");
     assert_eq!(out.items.last().and_then(Value::as_str), Some("19999"));
+}
+
+#[tokio::test]
+async fn a_long_message_makes_as_many_short_ones_lost_as_it_needs_room() {
+    let ready = Arc::new(Notify::new());
+    let sizes = std::iter::repeat_n(1, 200).chain(std::iter::repeat_n(900, 5));
+    let url = flooding(sizes.map(|size| "x".repeat(size)).collect(), Arc::clone(&ready)).await;
+    let config = value!({"url": (url), "on_full": "drop_oldest", "max_total_bytes": 1000});
+    let mut source = source::<WebSocket>(&config, &context()).unwrap();
+    let mut out = Slow { ready, is_ready: false, items: Vec::new() };
+    let lost = to_the_end(&mut *source, &mut out).await.unwrap();
+    assert_eq!(out.items.len() as i64 + lost, 205);
+    let sizes: Vec<usize> = out.items.iter().map(|item| item.as_str().unwrap().len()).collect();
+    assert_eq!(sizes.last(), Some(&900));
+    let total: usize = sizes.iter().sum();
+    assert!(total <= 2000, "{total} bytes: more than a batch on its way and a full buffer");
+}
+
+#[tokio::test]
+async fn a_stream_whose_time_is_over_before_all_is_sent_fails() {
+    let (url, _) = talking(|socket: Served| async move {
+        std::future::pending::<()>().await;
+        drop(socket);
+    })
+    .await;
+    let message = "x".repeat(32 << 20);
+    let error = stream(value!({"url": (url), "message": (message), "duration_s": 0.3})).await.unwrap_err();
+    assert_eq!((error.code(), error.retry()), ("websocket.timeout", Retry::Never), "{error:?}");
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ impl Connecting {
                 let after = send::retry_after(response.headers(), cx);
                 return Err(match status.is_success() {
                     true => refused("the server answers as a web server"),
-                    false => error::status(status, &given.url, after),
+                    false => error::status(status, &given.url, after, true, false),
                 });
             }
             self.check(&response, &key)?;

@@ -85,6 +85,13 @@ pub(super) fn closed_early(code: u16) -> Error {
     Error::new(ErrorKind::Unavailable, CLOSED, message).with_retry(Retry::Never)
 }
 
+/// The time of an exchange passed before the server had all messages.
+pub(super) fn unsent(limit: Duration) -> Error {
+    Error::new(ErrorKind::Timeout, "websocket.timeout", format!("not everything was sent within {limit:?}"))
+        .with_retry(Retry::Never)
+        .with_hint("raise `duration_s`; the server may have taken a part")
+}
+
 /// The server closed the connection in a way that another one may mend.
 pub(super) fn closed(code: u16) -> Error {
     let message = format!("the server closed the connection with code {code}");

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::http::{
     Auth,
-    config::{How, check_auth, check_seconds, duration},
+    config::{How, check_auth, check_bound, check_seconds, duration},
 };
 
 pub(super) const URL: usize = 0;
@@ -38,7 +38,8 @@ pub struct WebSocket {
     timeout_s: f64,
     /// How the handshake proves who connects: `{"bearer": SECRET}`, `{"basic": {"username": NAME, "password":
     /// SECRET}}`, `{"api_key": {"header": NAME, "value": SECRET}}` or `{"oauth2": {"token_url": URL, "client_id": ID,
-    /// "client_secret": SECRET}}`, where a secret is `env:NAME` or `file:PATH`.
+    /// "client_secret": SECRET}}`, where a secret is `env:NAME` or `file:PATH`. Give `url` in the config as well: the
+    /// secret goes to whatever address a run gives.
     #[serde(default)]
     auth: Option<Auth>,
     /// The subprotocols to offer, the best first.
@@ -142,6 +143,7 @@ impl NodeType for WebSocket {
             check_seconds(setup, "duration_s", seconds, f64::MIN_POSITIVE);
         }
         check_auth(setup, self.auth.as_ref());
+        check_bound(setup, self.auth.as_ref());
         let mut wrong = |error: Error, place: &str| {
             setup.issues.push(Issue::from_error(&error.at(place)).in_config());
         };

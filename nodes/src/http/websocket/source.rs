@@ -53,6 +53,8 @@ pub(super) struct Listening {
     session: Option<Session>,
     /// Whether everything is sent that this connection began with.
     all_sent: bool,
+    /// Whether there is nothing that no connection has sent.
+    nothing_unsent: bool,
     /// How the connection ended, until what came before has gone out.
     end: Option<Result<u16>>,
     buffer: VecDeque<(Value, usize)>,
@@ -72,11 +74,13 @@ pub(super) struct Listening {
 impl Listening {
     /// Listens as soon as it is pulled.
     pub(super) fn new(peer: Arc<Peer>, given: Given) -> Self {
+        let nothing_unsent = given.messages.is_empty();
         Self {
             peer,
             given,
             session: None,
             all_sent: false,
+            nothing_unsent,
             end: None,
             buffer: VecDeque::new(),
             buffered_bytes: 0,
@@ -145,20 +149,29 @@ impl Listening {
         Ok(())
     }
 
+    /// Loses the oldest messages until another one of `size` bytes fits, or no message is left.
+    fn make_room(&mut self, size: usize) {
+        let most = self.peer.max_total_bytes;
+        while self.is_full() || self.buffered_bytes.saturating_add(size) > most {
+            let Some((_, size)) = self.buffer.pop_front() else { return };
+            self.buffered_bytes -= size;
+            self.lost += 1;
+        }
+    }
+
     /// Takes what happened on the socket.
     fn take(&mut self, event: Result<Event>) {
         match event {
-            Ok(Event::Sent) => self.all_sent = true,
+            Ok(Event::Sent) => {
+                self.all_sent = true;
+                self.nothing_unsent = true;
+            }
             Ok(Event::Message(..)) if self.has_enough() => {}
             Ok(Event::Message(value, size)) => {
                 self.arrived += 1;
                 self.failures = 0;
-                if self.is_full()
-                    && self.peer.on_full == OnFull::DropOldest
-                    && let Some((_, size)) = self.buffer.pop_front()
-                {
-                    self.buffered_bytes -= size;
-                    self.lost += 1;
+                if self.peer.on_full == OnFull::DropOldest {
+                    self.make_room(size);
                 }
                 self.buffered_bytes += size;
                 self.buffer.push_back((value, size));
@@ -246,6 +259,10 @@ impl Source for Listening {
         self.emit(out).await?;
         if !self.is_done() || !self.buffer.is_empty() {
             return Ok(Progress::More);
+        }
+        if !self.nothing_unsent {
+            let limit = self.peer.duration.unwrap_or_default();
+            return Err(frame::unsent(limit).at(self.given.place()));
         }
         if let Some(session) = self.session.take() {
             self.close_code = match self.end.take() {

@@ -61,8 +61,11 @@ async fn exchange(peer: &Peer, mut given: Given, cx: &Context) -> Result<Outputs
                     break Some(code);
                 }
             },
-            Err(_) if peer.duration.is_some() => break session.close().await,
-            Err(_) => return Err(late(peer.connecting.timeout, received.len(), sends)),
+            Err(_) => match peer.duration {
+                Some(duration) if sends && !all_sent => return Err(frame::unsent(duration)),
+                Some(_) => break session.close().await,
+                None => return Err(late(peer.connecting.timeout, received.len(), sends)),
+            },
         }
     };
     let count = received.len();

@@ -163,3 +163,13 @@ async fn a_message_that_is_too_long_fails_the_node_or_is_left_out() {
     config.insert("skip_invalid", true);
     assert_eq!(collected(&mock.collect("g", config.into()).await.unwrap()), [value!("ok")]);
 }
+
+#[tokio::test]
+async fn many_messages_that_are_left_out_do_not_hold_up_those_that_are_not() {
+    let mock = Mock::new(1);
+    mock.fill(vec![value!("{"); 600]).await;
+    mock.fill([value!(7)]).await;
+    let config = value!({"skip_invalid": true, "max_messages": 1});
+    let outputs = mock.collect("g", config).await.unwrap();
+    assert_eq!((collected(&outputs), outputs.get("skipped")), (vec![value!(7)], Some(&value!(600))));
+}

@@ -3,9 +3,18 @@
 use std::time::{Duration, Instant};
 
 use kailash_core::ErrorKind;
-use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use rdkafka::{
+    ClientContext,
+    error::KafkaError,
+    types::{RDKafkaApiKey, RDKafkaErrorCode, RDKafkaRespErr},
+};
 
 use super::*;
+use crate::kafka::{
+    producers::Wanted,
+    publish::Compression,
+    settings::{Brokers, Settings},
+};
 
 #[tokio::test]
 async fn what_fails_for_a_while_is_sent_again_and_counts_once() {
@@ -70,6 +79,26 @@ async fn a_cluster_that_comes_back_is_used_again() {
     mock.fill(numbers(1..2)).await;
     let outputs = mock.collect("g", value!({"timeout_s": 10})).await.unwrap();
     assert_eq!(collected(&outputs), numbers(0..2), "what was given up is not sent later");
+}
+
+#[tokio::test]
+async fn a_producer_that_was_refused_is_not_used_again() {
+    let mock = Mock::new(1);
+    mock.fill(numbers(0..1)).await;
+    let brokers = Brokers::One(mock.cluster.bootstrap_servers());
+    let wanted = Wanted {
+        settings: Settings { brokers, username: None, password: None },
+        timeout: Duration::from_secs(30),
+        max_message_bytes: 1 << 20,
+        compression: Compression::None,
+    };
+    let shared = mock.producers.borrow(&wanted, &crate::testing::context(1)).await.unwrap();
+    assert_eq!(mock.producers.count(), 1, "it is that of the node");
+    shared.ear.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "wrong password");
+    let given = value!({"topic": "t", "value": 1});
+    let error = mock.publish(value!({}), given.clone()).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Denied, "kafka.denied"), "{error}");
+    mock.publish(value!({}), given).await.unwrap();
 }
 
 #[tokio::test]

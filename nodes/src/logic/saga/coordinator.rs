@@ -26,11 +26,14 @@ const STATICS: [&str; 2] = ["steps", "on_failure"];
 /// A step has an action and perhaps a compensation, each a node of some type or a workflow. When an action has failed, and
 /// nothing is left to try, the compensations of the steps before it run, the last first. A step whose action was skipped,
 /// because all it gets comes from branches not taken, is not compensated, nor is one without compensation, nor the step that
-/// failed. A compensation that fails does not keep the others from running.
+/// failed. A compensation that fails does not keep the others from running. One that is skipped although its action ran,
+/// because what it gets has no value, counts as failed, with code `saga.compensation_skipped`.
 ///
 /// With a journal a saga that was cut off goes on where it was. An action of which nobody knows whether it acted, because it
 /// was under way and does not send its idempotency key, counts as failed, with code `node.in_doubt`; so does such a
-/// compensation. Nothing is compensated when the run ends for another reason:
+/// compensation. After an action whose code says that it may have acted (`node.in_doubt`, `http.in_doubt`, `mqtt.in_doubt`)
+/// the steps before it are compensated, and the saga fails with `saga.in_doubt`, whatever `on_failure` says: what that action
+/// did is not taken back. Nothing is compensated when the run ends for another reason:
 /// when it is cancelled, at its time limit, or when a node elsewhere fails under the policy `fail_fast`.
 #[derive(Deserialize, JsonSchema)]
 pub struct SagaCoordinator {
@@ -42,7 +45,7 @@ pub struct SagaCoordinator {
     steps: Vec<Value>,
     /// What a saga does that was taken back: fail fails the node with `saga.failed`, so that the run is not taken for
     /// completed; branch gives the output `compensated`. A saga that could not be taken back as a whole always fails, with
-    /// `saga.compensation_failed`.
+    /// `saga.compensation_failed`, and so does one of which nobody knows, with `saga.in_doubt`.
     #[serde(default)]
     on_failure: OnFailure,
     #[serde(flatten)]

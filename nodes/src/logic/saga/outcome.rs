@@ -79,10 +79,17 @@ fn results(steps: &[Text], inputs: &mut Inputs) -> Map {
     results.collect()
 }
 
+/// Whether an action that failed with `code` may have acted all the same: nobody knows, or it was a saga that stands in
+/// part.
+fn may_have_acted(code: &str) -> bool {
+    code.ends_with(".in_doubt") || code == "saga.compensation_failed"
+}
+
 fn compensated(account: &Account, on_failure: OnFailure) -> Result<Outputs> {
     let Account { failed_step, error, compensated, failed_compensations } = account;
     let why = format!("step `{failed_step}` failed: {} [{}]", field(error, "message"), field(error, "code"));
     let done = if compensated.is_empty() { "none".to_owned() } else { compensated.join(", ") };
+    let may_stand = may_have_acted(field(error, "code"));
     if !failed_compensations.is_empty() {
         let not: Vec<String> = failed_compensations
             .iter()
@@ -97,9 +104,19 @@ fn compensated(account: &Account, on_failure: OnFailure) -> Result<Outputs> {
             .collect();
         let message = format!("{why}; compensated: {done}; not compensated: {}", not.join(", "));
         let ids: Vec<&str> = failed_compensations.iter().map(|failed| failed.step.as_str()).collect();
+        let mut hint = format!("take back by hand what was done by: {}", ids.join(", "));
+        if may_stand {
+            hint.push_str(&format!("; look whether `{failed_step}` acted"));
+        }
         return Err(Error::node("saga.compensation_failed", message)
             .with_retry(Retry::Never)
-            .with_hint(format!("take back by hand what was done by: {}", ids.join(", "))));
+            .with_hint(hint));
+    }
+    if may_stand {
+        let message = format!("{why}; it may have acted, and is not taken back; compensated: {done}");
+        return Err(Error::node("saga.in_doubt", message)
+            .with_retry(Retry::Never)
+            .with_hint(format!("look whether `{failed_step}` acted, and take it back by hand if it did")));
     }
     if on_failure == OnFailure::Fail {
         let kind = error.get("kind").and_then(|kind| from_value(kind).ok()).unwrap_or(ErrorKind::Node);

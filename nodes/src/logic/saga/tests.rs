@@ -202,7 +202,12 @@ fn told(code: &str) -> Value {
 
 /// The account of a saga whose step `pay` failed, after what became of `undone`: its name and the given inputs.
 async fn account(undone: &[(&str, Value)]) -> Value {
-    let opened = run::<Unwind>(value!({"step": "pay"}), value!({ERROR: (told("test.slow"))})).await.unwrap();
+    account_of("test.slow", undone).await
+}
+
+/// As [`account`], where `pay` failed with `code`.
+async fn account_of(code: &str, undone: &[(&str, Value)]) -> Value {
+    let opened = run::<Unwind>(value!({"step": "pay"}), value!({ERROR: (told(code))})).await.unwrap();
     let mut account = opened.get("account").cloned().unwrap();
     for (step, became) in undone {
         let mut given = became.clone().into_map().unwrap();
@@ -223,13 +228,8 @@ async fn end(on_failure: &str, account: Value) -> Result<Map> {
 
 #[tokio::test]
 async fn a_saga_that_was_taken_back_fails_or_says_so() {
-    // The compensation of `bus` was skipped, `bike` has none.
-    let undone = [
-        ("hotel", value!({"done": {}})),
-        ("bus", value!({"done": null})),
-        ("bike", value!({})),
-        ("car", value!({"done": {"x": 1}})),
-    ];
+    // The action of `bus` was skipped, or it has no compensation.
+    let undone = [("hotel", value!({"done": {}})), ("bus", value!({})), ("car", value!({"done": {"x": 1}}))];
     let account = account(&undone).await;
     let outputs = end("branch", account.clone()).await.unwrap();
     let expected =
@@ -252,6 +252,47 @@ async fn a_saga_that_could_not_be_taken_back_fails_and_names_both() {
         );
         assert_eq!(error.hint(), Some("take back by hand what was done by: hotel"));
         assert_eq!(error.retry(), kailash_core::Retry::Never);
+    }
+}
+
+#[tokio::test]
+async fn a_compensation_that_was_skipped_although_its_action_ran_counts_as_failed() {
+    let undone = [("hotel", value!({"done": null})), ("car", value!({"done": {}}))];
+    for on_failure in ["branch", "fail"] {
+        let error = end(on_failure, account(&undone).await).await.unwrap_err();
+        assert_eq!(error.code(), "saga.compensation_failed");
+        assert!(
+            error.message().contains("compensated: car; not compensated: hotel (it was skipped"),
+            "{error}"
+        );
+        assert!(error.message().contains("[saga.compensation_skipped]"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_saga_whose_failed_step_may_have_acted_is_in_doubt_and_not_taken_back() {
+    let undone = [("car", value!({"done": {}}))];
+    for on_failure in ["branch", "fail"] {
+        for code in ["node.in_doubt", "http.in_doubt", "saga.in_doubt", "saga.compensation_failed"] {
+            let error = end(on_failure, account_of(code, &undone).await).await.unwrap_err();
+            assert_eq!(
+                (error.code(), error.retry()),
+                ("saga.in_doubt", kailash_core::Retry::Never),
+                "{code}"
+            );
+            assert!(
+                error.message().starts_with("step `pay` failed") && error.hint().unwrap().contains("`pay`")
+            );
+            assert!(error.message().ends_with("compensated: car"), "{error}");
+        }
+        let undone = [("car", value!({"undo_error": (told("test.gone"))}))];
+        let error = end(on_failure, account_of("node.in_doubt", &undone).await).await.unwrap_err();
+        assert_eq!(error.code(), "saga.compensation_failed");
+        assert_eq!(
+            error.hint(),
+            Some("take back by hand what was done by: car; look whether `pay` acted"),
+            "both are told"
+        );
     }
 }
 

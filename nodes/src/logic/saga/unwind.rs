@@ -1,7 +1,7 @@
 //! Keeps the account of a saga that is taken back: why, what was compensated and what could not be.
 
 use kailash_core::{
-    Kind, Map, Result, Text, Value, from_value,
+    ErrorKind, Kind, Map, Result, Text, Value, from_value,
     node::{Body, BuildContext, Input, NodeType, Output, Outputs, Spec},
     to_value,
 };
@@ -23,11 +23,11 @@ pub(super) struct Account {
     pub(super) error: Map,
     /// The steps that were compensated, in the order in which they were.
     pub(super) compensated: Vec<Text>,
-    /// The steps whose compensation failed, each with its error.
+    /// The steps whose compensation failed or was skipped, each with its error.
     pub(super) failed_compensations: Vec<Failed>,
 }
 
-/// A compensation that failed.
+/// A compensation that failed or was skipped.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Failed {
     /// The step.
@@ -53,7 +53,7 @@ impl NodeType for Unwind {
                 Input::optional(
                     DONE,
                     Kind::Any,
-                    "What the step's compensation gave; null if it was skipped.",
+                    "What the step's compensation gave; null if it was skipped although the action ran.",
                 ),
                 Input::optional(UNDO_ERROR, Kind::Map, "The error of the step's compensation."),
             ])
@@ -70,8 +70,12 @@ impl NodeType for Unwind {
                 return Ok(Outputs::one(to_value(&opened)?).into());
             }
             let mut account: Account = from_value(&inputs.value(1)?)?;
-            if inputs.get(2).is_some_and(|done| !done.is_null()) {
-                account.compensated.push(step.clone());
+            match inputs.get(2) {
+                Some(Value::Null) => {
+                    account.failed_compensations.push(Failed { step: step.clone(), error: skipped() });
+                }
+                Some(_) => account.compensated.push(step.clone()),
+                None => {}
             }
             if inputs.get(3).is_some() {
                 account.failed_compensations.push(Failed { step: step.clone(), error: inputs.map(3)? });
@@ -79,6 +83,16 @@ impl NodeType for Unwind {
             Ok(Outputs::one(to_value(&account)?).into())
         }))
     }
+}
+
+/// The error of a compensation that did not run although its action did.
+fn skipped() -> Map {
+    let told = [
+        ("kind", ErrorKind::Missing.as_str()),
+        ("code", "saga.compensation_skipped"),
+        ("message", "it was skipped, because what it gets has no value"),
+    ];
+    told.into_iter().map(|(name, text)| (Text::from(name), Value::from(text))).collect()
 }
 
 /// A field of an error that is told as a value.

@@ -48,12 +48,22 @@ fn every_problem_of_a_config_is_told_with_its_place() {
 }
 
 #[test]
-fn publishing_is_effectful_and_so_is_taking_from_a_persistent_session() {
+fn publishing_is_effectful_and_so_is_taking_from_a_session_that_is_kept_or_may_be_shared() {
     let broker = value!({"broker": "mqtt://b"});
     assert_eq!(configure("MQTTPublishNode", &broker), Ok((Effect::Effectful, false)));
-    assert_eq!(configure("MQTTSubscribeNode", &broker), Ok((Effect::Idempotent, false)));
-    let kept = value!({"broker": "mqtt://b", "persistent": true, "client_id": "c"});
-    assert_eq!(configure("MQTTSubscribe", &kept), Ok((Effect::Effectful, false)));
+    let effect = |more: Value| {
+        let mut config = broker.clone().into_map().unwrap();
+        config.extend(more.into_map().unwrap());
+        configure("MQTTSubscribeNode", &config.into())
+    };
+    assert_eq!(effect(value!({"topics": ["a", "b/#"]})), Ok((Effect::Idempotent, false)));
+    for taking in [
+        value!({"topics": "a", "persistent": true, "client_id": "c"}),
+        value!({"topics": ["a", "$share/group/b"]}),
+        value!({}),
+    ] {
+        assert_eq!(effect(taking.clone()), Ok((Effect::Effectful, false)), "{taking:?}");
+    }
 }
 
 #[tokio::test]

@@ -121,6 +121,19 @@ async fn a_message_of_qos_2_whose_session_is_lost_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_batch_of_which_a_message_of_qos_2_was_sent_is_not_tried_again() {
+    for (qos, never) in [(1, false), (2, true)] {
+        // A peer that takes the connection and never answers a message.
+        let broker = peer(vec![vec![CONNACK]]).await;
+        let config = value!({"broker": broker, "qos": 1, "timeout_s": 0.5});
+        let node = NodeTest::new::<MqttPublish>(config, &Services::default()).unwrap();
+        let messages = value!([{"topic": "a", "payload": 1}, {"topic": "b", "payload": 2, "qos": qos}]);
+        let error = node.run(value!({"messages": messages})).await.unwrap_err();
+        assert_eq!((error.code(), error.retry() == Retry::Never), ("mqtt.timeout", never), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_at_home_is_unavailable_in_time() {
     let broker = value!({"broker": "mqtt://127.0.0.1:9", "timeout_s": 0.3});
     let node = NodeTest::new::<MqttPublish>(broker, &Services::default()).unwrap();

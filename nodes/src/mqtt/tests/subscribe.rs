@@ -63,7 +63,7 @@ async fn a_subscriber_that_is_given_up_says_goodbye() {
 async fn a_broker_that_restarts_finds_the_subscriber_again() {
     let mut broker = Broker::start().await;
     let node = node::<MqttSubscribe>(&broker, value!({"max_messages": 2})).unwrap();
-    let running = tokio::spawn(async move { node.run(value!({"topics": "a"})).await });
+    let running = tokio::spawn(async move { node.stream(value!({"topics": "a"}), vec![]).await });
     broker.wrote("Sending SUBACK").await;
     send(&broker, "a", [value!("before")]).await;
     broker.wrote("Received PUBACK").await;
@@ -72,7 +72,33 @@ async fn a_broker_that_restarts_finds_the_subscriber_again() {
     broker.wrote("Sending SUBACK").await;
     send(&broker, "a", [value!("after")]).await;
     let got = running.await.unwrap().unwrap();
-    assert_eq!(payloads(&got), ["before", "after"].map(Value::from));
+    let payloads: Vec<_> = got.items[0].iter().filter_map(|message| message.get("payload")).collect();
+    assert_eq!(payloads, [&value!("before"), &value!("after")]);
+}
+
+#[tokio::test]
+async fn what_the_whole_form_took_before_it_failed_comes_again() {
+    let broker = Broker::start().await;
+    let config = |seconds: f64, skip: bool| {
+        value!({
+            "client_id": "whole", "persistent": true, "format": "json", "max_messages": 301, "duration_s": seconds,
+            "skip_invalid": skip,
+        })
+    };
+    let collecting = collect(&broker, config(20.0, false), "w");
+    let sending = async {
+        broker.wrote("Sending SUBACK").await;
+        send(&broker, "w", (0..300).map(Value::from)).await;
+        send(&broker, "w", [value!("{"), value!(300)]).await;
+    };
+    let error = tokio::join!(collecting, sending).0.unwrap_err();
+    assert_eq!(error.code(), "mqtt.payload", "{error}");
+    broker.wrote("Client whole disconnected").await;
+    let got = collect(&broker, config(20.0, true), "w").await.unwrap();
+    assert_eq!(payloads(&got), (0..301).map(Value::from).collect::<Vec<_>>());
+    assert_eq!(got.get("skipped"), Some(&value!(1)));
+    let none = collect(&broker, config(0.2, true), "w").await.unwrap();
+    assert_eq!(none.get("count"), Some(&value!(0)), "now they were acknowledged");
 }
 
 #[tokio::test]

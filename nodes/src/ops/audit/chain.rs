@@ -5,7 +5,8 @@
 //! {"seq":1,"prev":"000..", ...}
 //! {"seq":2,"prev":BLAKE3 of line 1, ...}
 //! ```
-//! What was cut off at the end does not show by itself: keep the hash that the node gives, and verify against it.
+//! What was cut off at the end does not show by itself: keep the hash that the node gives, and verify against it. A log
+//! that goes on behind the line with that hash is whole; one without such a line was cut off before it.
 
 use kailash_core::{Error, ErrorKind, Map, Result, Retry, Text, Value};
 

@@ -29,6 +29,15 @@ pub(super) struct LogFile {
     failed: bool,
 }
 
+/// What a check of a whole chain found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verified {
+    /// The end of the chain.
+    pub(super) tip: Tip,
+    /// Whether the chain goes through the line whose hash was expected, or none was.
+    pub(super) has_expected: bool,
+}
+
 /// What became of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Appended {
@@ -121,32 +130,34 @@ impl LogFile {
             })
     }
 
-    /// Checks the chain of the whole file as it is on the disk.
+    /// Checks the chain of the whole file as it is on the disk, and looks for the line with the hash `expected`.
     ///
     /// # Errors
     /// As [`verify`]; kind `Invalid`, code `audit.broken`, if the file ends elsewhere than what was appended.
-    pub(super) fn verify(&self) -> Result<Tip> {
-        let tip = verify(&self.path)?;
-        if tip != self.tip {
-            let message = format!("the log ends with line {}, not {}", tip.seq, self.tip.seq);
+    pub(super) fn verify(&self, expected: Option<&Text>) -> Result<Verified> {
+        let verified = verify(&self.path, expected)?;
+        if verified.tip != self.tip {
+            let message = format!("the log ends with line {}, not {}", verified.tip.seq, self.tip.seq);
             return Err(Error::invalid("audit.broken", message).at(self.path.display().to_string()));
         }
-        Ok(tip)
+        Ok(verified)
     }
 }
 
-/// Checks the chain of the file at `path` and gives its end.
+/// Checks the chain of the file at `path`, and looks for the line with the hash `expected`.
 ///
 /// # Errors
 /// Kind `Invalid`, code `audit.broken`; a file that cannot be read.
-pub(super) fn verify(path: &Path) -> Result<Tip> {
+pub(super) fn verify(path: &Path, expected: Option<&Text>) -> Result<Verified> {
     let mut file = File::open(path).map_err(|error| Error::io(path, error))?;
-    let read = read(&mut file, path, |_, _| {})?;
+    let is_expected = |tip: &Tip| expected.is_none_or(|hash| *hash == tip.hash);
+    let mut has_expected = is_expected(&Tip::empty());
+    let read = read(&mut file, path, |tip, _| has_expected |= is_expected(tip))?;
     if read.torn {
         let message = format!("the last line, {}, was not finished", read.tip.seq + 1);
         return Err(Error::invalid("audit.broken", message).at(path.display().to_string()));
     }
-    Ok(read.tip)
+    Ok(Verified { tip: read.tip, has_expected })
 }
 
 /// What a file holds.

@@ -11,7 +11,7 @@ use kailash_core::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AuditLogs, redact::redact};
+use super::{AuditLogs, file::Verified, redact::redact};
 use crate::data::WorkDir;
 
 /// Appends a record of who did what to a file, one line of JSON each, and answers when it is on the disk.
@@ -54,30 +54,56 @@ impl Operation {
 
 impl NodeType for AuditLog {
     fn spec() -> Spec {
-        let spec = Spec::new("AuditLog", "operations", "Appends who did what to a log in which tampering shows.")
-            .inputs([
-                Input::with_default("file_path", Kind::Text, "audit.jsonl", "The file of the log; its folder has to be there."),
-                Input::with_default("operation", Kind::Text, "append", "Append, or verify: check the chain of the whole file."),
-                Input::optional("action", Kind::Text, "What was done; needed to append."),
-                Input::optional("actor", Kind::Text, "Who did it."),
-                Input::optional("resource", Kind::Text, "What it was done to."),
-                Input::with_default("outcome", Kind::Text, "success", "How it ended."),
-                Input::optional("details", Kind::Any, "More about it."),
-                Input::optional(
-                    "expected_hash",
-                    Kind::Text,
-                    "The hash of the last line as it was given before; to see on verify whether lines were cut off.",
-                ),
-            ])
-            .outputs([
-                Output::new("seq", Kind::Int, "The number of the record, from 1; of the last one for verify."),
-                Output::new("hash", Kind::Text, "The hash of its line: keep it elsewhere to prove what stood in the log."),
-                Output::new("repeated", Kind::Bool, "Whether this unit's record was there already; only for append."),
-                Output::new("valid", Kind::Bool, "Whether the chain holds; only for verify."),
-                Output::new("problem", Kind::Text, "What is wrong with the chain; only for verify and if it does not hold."),
-                Output::new("success", Kind::Bool, "True."),
-            ])
-            .effect(Effect::Effectful);
+        let spec = Spec::new(
+            "AuditLog",
+            "operations",
+            "Appends who did what to a log in which tampering shows.",
+        )
+        .inputs([
+            Input::with_default(
+                "file_path",
+                Kind::Text,
+                "audit.jsonl",
+                "The file of the log; its folder has to be there.",
+            ),
+            Input::with_default(
+                "operation",
+                Kind::Text,
+                "append",
+                "Append, or verify: check the chain of the whole file.",
+            ),
+            Input::optional("action", Kind::Text, "What was done; needed to append."),
+            Input::optional("actor", Kind::Text, "Who did it."),
+            Input::optional("resource", Kind::Text, "What it was done to."),
+            Input::with_default("outcome", Kind::Text, "success", "How it ended."),
+            Input::optional("details", Kind::Any, "More about it."),
+            Input::optional(
+                "expected_hash",
+                Kind::Text,
+                "The hash of a line as it was given before: on verify, a log without that line was cut off.",
+            ),
+        ])
+        .outputs([
+            Output::new("seq", Kind::Int, "The number of the record, from 1; of the last one for verify."),
+            Output::new(
+                "hash",
+                Kind::Text,
+                "The hash of its line: keep it elsewhere to prove what stood in the log.",
+            ),
+            Output::new(
+                "repeated",
+                Kind::Bool,
+                "Whether this unit's record was there already; only for append.",
+            ),
+            Output::new("valid", Kind::Bool, "Whether the chain holds; only for verify."),
+            Output::new(
+                "problem",
+                Kind::Text,
+                "What is wrong with the chain; only for verify and if it does not hold.",
+            ),
+            Output::new("success", Kind::Bool, "True."),
+        ])
+        .effect(Effect::Effectful);
         Spec { honours_key: true, ..spec }
     }
 
@@ -147,13 +173,12 @@ impl Job {
                 outputs.set(1, appended.tip.hash);
                 outputs.set(2, appended.repeated);
             }
-            Self::Verify(path, expected) => match logs.verify(&path) {
-                Ok(tip) => {
-                    let ends = expected.is_none_or(|hash| hash == tip.hash);
-                    if !ends {
-                        outputs.set(4, format!("line {}, the last one, has another hash", tip.seq));
+            Self::Verify(path, expected) => match logs.verify(&path, expected.as_ref()) {
+                Ok(Verified { tip, has_expected }) => {
+                    if !has_expected {
+                        outputs.set(4, format!("none of {} lines has the expected hash", tip.seq));
                     }
-                    outputs.set(3, ends);
+                    outputs.set(3, has_expected);
                     outputs.set(0, tip.seq);
                     outputs.set(1, tip.hash);
                 }

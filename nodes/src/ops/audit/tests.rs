@@ -9,7 +9,7 @@ use kailash_core::{
     value,
 };
 
-use super::{AuditLog, AuditLogs};
+use super::{AuditLog, AuditLogs, service::MAX_LOGS};
 use crate::data::WorkDir;
 
 /// The node in run `run`, so that each run is a unit of its own.
@@ -144,6 +144,41 @@ async fn lines_that_were_cut_off_are_missed_by_who_kept_the_hash() {
     assert_eq!(verify(dir.path(), &other, value!({})).await.get("valid"), Some(&value!(true)));
     let found = verify(dir.path(), &other, value!({"expected_hash": last})).await;
     assert_eq!(found.get("valid"), Some(&value!(false)));
+}
+
+#[tokio::test]
+async fn lines_behind_the_one_whose_hash_was_kept_are_no_sign_of_tampering() {
+    let (dir, logs) = (tempfile::tempdir().unwrap(), AuditLogs::default());
+    let first = append(dir.path(), &logs, 1).await.unwrap().get("hash").cloned();
+    for number in 2..=3 {
+        append(dir.path(), &logs, number).await.unwrap();
+    }
+    let found = verify(dir.path(), &logs, value!({"expected_hash": (first.clone())})).await;
+    assert_eq!((found.get("valid"), found.get("seq")), (Some(&value!(true)), Some(&value!(3))));
+    drop(logs);
+    let other = AuditLogs::default();
+    let found = verify(dir.path(), &other, value!({"expected_hash": first})).await;
+    assert_eq!(found.get("valid"), Some(&value!(true)));
+    let found = verify(dir.path(), &other, value!({"expected_hash": "ab"})).await;
+    assert_eq!(found.get("valid"), Some(&value!(false)));
+    assert_eq!(found.get("problem"), Some(&value!("none of 3 lines has the expected hash")));
+}
+
+#[tokio::test]
+async fn files_that_nobody_wrote_to_for_long_are_closed() {
+    let (dir, logs) = (tempfile::tempdir().unwrap(), AuditLogs::default());
+    let write = async |logs: &AuditLogs, file: usize, number: u128| {
+        let given = value!({"action": "a", "file_path": (format!("{file}.jsonl"))});
+        run(dir.path(), logs, number, value!({}), given).await
+    };
+    for file in 0..MAX_LOGS + 1 {
+        write(&logs, file, 1).await.unwrap();
+    }
+    let other = AuditLogs::default();
+    assert_eq!(write(&other, 1, 2).await.unwrap_err().code(), "audit.locked");
+    assert_eq!(write(&other, 0, 2).await.unwrap().get("seq"), Some(&value!(2)));
+    drop(other);
+    assert_eq!(write(&logs, 0, 3).await.unwrap().get("seq"), Some(&value!(3)), "it is opened again");
 }
 
 #[tokio::test]

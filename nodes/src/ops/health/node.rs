@@ -14,7 +14,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{probe::Prober, target::Target};
-use crate::data::WorkDir;
+use crate::{
+    data::WorkDir,
+    seconds::{check_seconds, seconds},
+};
 
 /// Checks a list of targets at once: servers, ports, file systems, processes.
 ///
@@ -66,10 +69,7 @@ impl NodeType for HealthCheck {
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
-        if !Duration::try_from_secs_f64(self.timeout_s).is_ok_and(|time| !time.is_zero()) {
-            let message = format!("timeout_s is {}, no number of seconds above 0", self.timeout_s);
-            setup.issues.push(Issue::error("config.seconds", message).at("config.timeout_s"));
-        }
+        check_seconds(setup, "timeout_s", self.timeout_s);
         if self.max_concurrency == 0 {
             let issue = Issue::error("health.max_concurrency", "max_concurrency is 0");
             setup.issues.push(issue.at("config.max_concurrency"));
@@ -84,8 +84,7 @@ impl NodeType for HealthCheck {
     }
 
     fn build(&self, cx: &BuildContext<'_>) -> Result<Body> {
-        let timeout = Duration::try_from_secs_f64(self.timeout_s)
-            .map_err(|error| Error::invalid("config.seconds", error.to_string()))?;
+        let timeout = seconds(self.timeout_s)?;
         let prober = Prober {
             #[cfg(feature = "http")]
             http: cx.services.get::<crate::http::HttpClient>().cloned().unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use kailash_core::{Error, Result, Value, from_value};
 use serde::Deserialize;
 
-use crate::data::WorkDir;
+use crate::{data::WorkDir, seconds::seconds};
 
 /// One thing to check.
 #[derive(Clone, Debug)]
@@ -111,10 +111,9 @@ impl Target {
             }),
         };
         let timeout = match item.timeout_s {
-            Some(seconds) => Duration::try_from_secs_f64(seconds)
-                .ok()
-                .filter(|time| !time.is_zero())
-                .ok_or_else(|| wrong("`timeout_s` is a number of seconds above 0"))?,
+            Some(number) => {
+                seconds(number).map_err(|_| wrong("`timeout_s` is a number of seconds above 0"))?
+            }
             None => timeout,
         };
         let name = item.name.or(item.address).or(item.path).unwrap_or_else(|| kind.to_owned());
@@ -192,6 +191,12 @@ mod tests {
         }
         let disk = read(&value!({"path": "data"})).unwrap();
         assert!(matches!(disk.check, Check::Disk { path, .. } if path.as_os_str() == "/srv/data"));
+    }
+
+    #[test]
+    fn a_time_beyond_what_a_clock_can_add_is_cut() {
+        let target = read(&value!({"url": "http://a", "timeout_s": 1e19})).unwrap();
+        assert_eq!(target.timeout, Duration::from_secs(365 * 86_400));
     }
 
     #[test]

@@ -63,7 +63,9 @@ fn translate(database: &PgDatabaseError) -> Error {
         }
         (_, "22" | "21") => Error::invalid("sql.value", message),
         ("53300", _) => Error::new(ErrorKind::Unavailable, "sql.connect", message),
-        (_, "53" | "54") => Error::new(ErrorKind::Limit, "sql.limit", message),
+        (_, "53") => Error::new(ErrorKind::Limit, "sql.limit", message),
+        // What the server never does, however often it is asked.
+        (_, "54") => Error::new(ErrorKind::Limit, "sql.limit", message).with_retry(Retry::Never),
         (state, _) if is_fatal(state) => Error::new(ErrorKind::Unavailable, "sql.io", message),
         (_, "58" | "XX" | "F0") => Error::new(ErrorKind::Unavailable, "sql.server", message),
         _ => Error::invalid("sql.statement", message),

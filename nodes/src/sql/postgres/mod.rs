@@ -18,7 +18,7 @@ use sqlx::{
 
 use self::error::failure;
 use super::{
-    error::{Attempt, Failure, connecting},
+    error::{Attempt, Failure, connecting, unread},
     flow::Flow,
     statement::{Rendered, Statement, dollar},
 };
@@ -122,7 +122,8 @@ impl Link {
                     if flow.wants_columns() {
                         flow.set_columns(row.columns().iter().map(|column| Text::from(column.name())));
                     }
-                    flow.row(read::cells(&row)?).await?;
+                    let unread = |error| unread(error, statement.may_change);
+                    flow.row(read::cells(&row).map_err(unread)?).await.map_err(unread)?;
                 }
             }
         }

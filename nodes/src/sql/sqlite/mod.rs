@@ -67,7 +67,8 @@ impl Link {
                     if flow.wants_columns() {
                         flow.set_columns(row.columns().iter().map(|column| Text::from(column.name())));
                     }
-                    flow.row(value::cells(&row)?).await?;
+                    let unread = |error| error::unread(error, statement.may_change);
+                    flow.row(value::cells(&row).map_err(unread)?).await.map_err(unread)?;
                 }
             }
         }

@@ -168,7 +168,7 @@ async fn nobody_at_home_is_said_at_once_and_a_silent_host_within_the_limit() {
 #[tokio::test]
 async fn a_locked_database_is_busy_for_now() {
     let bench = Bench::sqlite();
-    bench.all(["CREATE TABLE t (id INTEGER)", "PRAGMA busy_timeout = 1"]).await;
+    bench.all(["CREATE TABLE t (id INTEGER)"]).await;
     let mut holder =
         bench.stage(value!({"table": "t", "on_conflict": "error", "batch_size": 1, "pool_size": 1}));
     let cx = super::bench::context();
@@ -177,7 +177,7 @@ async fn a_locked_database_is_busy_for_now() {
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "sql.busy"), "{error:?}");
     assert_ne!(error.retry(), Retry::Never);
     drop(holder);
-    bench.all(["PRAGMA busy_timeout = 10000", "INSERT INTO t VALUES (3)"]).await;
+    bench.all(["INSERT INTO t VALUES (3)"]).await;
     let rows = bench.rows("SELECT id FROM t", Value::Null).await;
     assert_eq!(rows, value!([[3]]), "the transaction that was given up is gone");
 }
@@ -227,6 +227,23 @@ async fn a_statement_cut_off_by_the_server_is_in_doubt_unless_it_only_reads() {
         assert_eq!(error.retry() == Retry::Never, !read_only);
         assert!(node.run(value!({"query": "SELECT 1"})).await.is_ok());
     }
+}
+
+#[tokio::test]
+async fn what_the_driver_cannot_do_is_not_tried_again() {
+    let bench = Bench::sqlite();
+    let error = bench.sql("SELECT @a", Value::Null).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "sql.driver"), "{error:?}");
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[tokio::test]
+async fn what_the_server_never_takes_is_not_tried_again() {
+    let bench = Bench::postgres().await;
+    let columns: Vec<String> = (0..1700).map(|number| format!("c{number} INT")).collect();
+    let query = format!("CREATE TABLE t ({})", columns.join(", "));
+    let error = bench.sql(&query, Value::Null).await.unwrap_err();
+    assert_eq!((error.kind(), error.code(), error.retry()), (ErrorKind::Limit, "sql.limit", Retry::Never));
 }
 
 #[tokio::test]

@@ -27,6 +27,25 @@ async fn too_many_rows_are_refused_and_as_many_as_allowed_are_not() {
 }
 
 #[tokio::test]
+async fn rows_that_were_written_stay_when_too_many_come_back_and_the_error_says_so() {
+    for bench in both().await {
+        bench.all(["CREATE TABLE t (id INTEGER)"]).await;
+        let query = "INSERT INTO t VALUES (1), (2), (3) RETURNING id";
+        let error = bench.node(value!({"max_rows": 2, "query": query})).run(value!({})).await.unwrap_err();
+        assert_eq!((error.code(), error.retry()), ("sql.too_many_rows", Retry::Never));
+        assert!(error.message().contains("may have been carried out"), "{error}");
+        assert_eq!(bench.rows("SELECT count(*) FROM t", Value::Null).await, value!([[3]]));
+        let query = "UPDATE t SET id = 7 RETURNING id";
+        let error = bench.node(value!({"max_bytes": 1, "query": query})).run(value!({})).await.unwrap_err();
+        assert_eq!((error.code(), error.retry()), ("sql.too_large", Retry::Never));
+        assert!(error.message().contains("may have been carried out"), "{error}");
+        let query = "SELECT id FROM t";
+        let error = bench.node(value!({"max_rows": 2, "query": query})).run(value!({})).await.unwrap_err();
+        assert!(!error.message().contains("carried out"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn too_large_a_result_and_too_large_a_row_are_refused() {
     for bench in both().await {
         let large = if bench.is_server {

@@ -49,6 +49,45 @@ async fn a_pool_without_a_free_connection_says_so() {
 }
 
 #[tokio::test]
+async fn what_a_statement_changed_of_its_session_is_not_left_to_the_next() {
+    let bench = Bench::postgres().await;
+    let run = async |query: &str| {
+        let node = bench.node(value!({"pool_size": 1, "result_format": "list"}));
+        let outputs = node.run(value!({"query": query})).await?;
+        Ok::<_, kailash_core::Error>(outputs.get("data").cloned().unwrap())
+    };
+    let before = run("SHOW statement_timeout").await.unwrap();
+    for query in ["SET statement_timeout = 12345", "SELECT set_config('statement_timeout', '12345', false)"] {
+        run(query).await.unwrap();
+        assert_eq!(run("SHOW statement_timeout").await.unwrap(), before, "{query}");
+    }
+    run("CREATE TEMP TABLE mine (id INT)").await.unwrap();
+    assert_eq!(run("SELECT * FROM mine").await.unwrap_err().code(), "sql.missing");
+    let bench = Bench::sqlite();
+    bench.all(["PRAGMA foreign_keys = OFF", "CREATE TEMP TABLE mine (id INT)"]).await;
+    assert_eq!(bench.rows("SELECT * FROM pragma_foreign_keys", Value::Null).await, value!([[1]]));
+    assert_eq!(bench.sql("SELECT * FROM mine", Value::Null).await.unwrap_err().code(), "sql.missing");
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_is_dead_does_not_cost_the_time_limit() {
+    let bench = Bench::postgres().await;
+    let config = value!({"timeout_s": 8, "result_format": "list", "query": "SELECT pg_backend_pid()"});
+    let node = bench.node(config);
+    let pid = async || node.run(value!({})).await.unwrap().get("data").cloned().unwrap();
+    let first = pid().await;
+    let process = first.as_list().unwrap()[0].as_list().unwrap()[0].as_i64().unwrap().to_string();
+    let signal = |name: &str| {
+        let sent = std::process::Command::new("kill").args([name, &process]).status().unwrap();
+        assert!(sent.success());
+    };
+    signal("-STOP");
+    let second = tokio::time::timeout(std::time::Duration::from_secs(7), pid()).await;
+    signal("-CONT");
+    assert_ne!(second.unwrap(), first);
+}
+
+#[tokio::test]
 async fn a_pool_shows_neither_address_nor_password() {
     let server = Server::shared();
     let bench = Bench::with_secret(&server.address("postgres"));

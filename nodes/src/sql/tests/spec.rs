@@ -26,6 +26,15 @@ fn a_node_is_repeatable_where_the_database_sees_to_it() {
         let config = value!({"connection_string": at, "table": "t", "key_columns": ["id"], "on_conflict": on_conflict});
         assert_eq!(configure("SQLBulkUpsertNode", &config), Ok((effect, false)), "{on_conflict}");
     }
+    let config = value!({"connection_string": at, "table": "t", "on_conflict": "ignore"});
+    assert_eq!(configure("SQLBulkUpsert", &config), Ok((Effect::Effectful, false)), "rows without keys");
+}
+
+#[test]
+fn a_time_limit_without_end_is_one_of_a_year() {
+    let config = value!({"connection_string": "sqlite:a.db", "timeout_s": 1e19});
+    assert!(configure("SQLDatabase", &config).is_ok());
+    assert_eq!(crate::seconds::seconds(1e19).unwrap(), std::time::Duration::from_secs(365 * 86_400));
 }
 
 #[test]

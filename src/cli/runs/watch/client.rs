@@ -65,6 +65,7 @@ struct Runs {
 #[derive(Deserialize)]
 struct History {
     history: Vec<Past>,
+    next: Option<u64>,
 }
 
 impl Client {
@@ -156,7 +157,13 @@ impl Client {
 
     /// What the journal knows of a run; nothing without one.
     pub(super) async fn history(&self, run: RunId) -> Result<Vec<Past>, Trouble> {
-        Ok(self.read::<History>(&format!("runs/{run}/history"), &[]).await?.history)
+        let (path, mut past, mut from) = (format!("runs/{run}/history"), Vec::new(), Some(0));
+        while let Some(position) = from {
+            let page = self.read::<History>(&path, &[("from", position.to_string())]).await?;
+            past.extend(page.history);
+            from = page.next;
+        }
+        Ok(past)
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Trouble> {

@@ -48,8 +48,7 @@ export async function runPage(main, { parts: [, id] }, signal) {
 
   async function cancel() {
     if (!confirm("Cancel this run?")) return;
-    await ask(`${path}/cancel`, { method: "POST" }).catch(fail);
-    again();
+    await ask(`${path}/cancel`, { method: "POST" }).then(again, fail);
   }
 
   function show() {
