@@ -3,7 +3,8 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use kailash_core::{
-    Error, Registry, Result, Services,
+    Error, Registry, Result, RunId, Services,
+    exec::RunLog,
     log::{Folder, FolderBlobStore, LogSettings, SegmentRunLog},
 };
 use kailash_nodes::ops::NodeMetrics;
@@ -66,7 +67,10 @@ impl Host {
         private_folder(&config.host.data)?;
         let identity = Identity::open(&config.identity, &config.host.data)?;
         let keys = Keys::open(&config.host.data)?;
-        let kept = config.journal.enabled.then(|| open_journal(&config)).transpose()?;
+        let kept = match config.journal.enabled {
+            true => Some(open_journal(&config).await?),
+            false => None,
+        };
         let workflows = Workflows::open(registry, config.host.data.join("workflows"))?;
         if let Some(folder) = &config.workflows.folder {
             workflows.register_folder(folder)?;
@@ -119,10 +123,16 @@ impl Host {
     }
 }
 
-fn open_journal(config: &Config) -> Result<Kept> {
+async fn open_journal(config: &Config) -> Result<Kept> {
     let folder = config.host.data.join("journal");
     let log = Arc::new(SegmentRunLog::open(Folder::open(folder.join("log"))?, LogSettings::default())?);
-    let blobs = Arc::new(FolderBlobStore::open(folder.join("blobs"))?);
+    let blobs = FolderBlobStore::open(folder.join("blobs"))?;
+    let runs: Vec<String> = log.runs(None, usize::MAX).await?.iter().map(RunId::to_string).collect();
+    let freed = blobs.keep_only(runs.iter().map(String::as_str))?;
+    if freed > 0 {
+        tracing::info!(runs = freed, "large values of runs that are forgotten were freed");
+    }
+    let blobs = Arc::new(blobs);
     let journal = Journal::new(Arc::clone(&log) as _, blobs);
     Ok(Kept { journal, log, section: config.journal.clone() })
 }

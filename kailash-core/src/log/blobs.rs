@@ -6,6 +6,7 @@
 //! ```
 
 use std::{
+    collections::HashSet,
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
@@ -21,6 +22,9 @@ use crate::{
     Error, Result,
     exec::{BlobRef, BlobStore},
 };
+
+/// What the name of a content ends with while it is written.
+const UNFINISHED: &str = "new";
 
 /// Keeps blobs in a folder that belongs to one process at a time; what was put survives the power going off.
 ///
@@ -45,6 +49,28 @@ impl FolderBlobStore {
         Ok(store)
     }
 
+    /// Lets go of every holder but `holders`, and of what was never written to its end: whoever held the rest is gone, and
+    /// nothing else would free it. Returns how many there were.
+    ///
+    /// # Errors
+    /// Failing storage.
+    pub fn keep_only<'h>(&self, holders: impl IntoIterator<Item = &'h str>) -> Result<usize> {
+        let _changing = self.lock();
+        let failed = |error| Error::io(&self.root, error);
+        for file in names(&self.root.join("content")).map_err(failed)? {
+            if file.extension().is_some_and(|end| end == UNFINISHED) {
+                fs::remove_file(file).map_err(failed)?;
+            }
+        }
+        let held = names(&self.root.join("holders")).map_err(failed)?;
+        if held.is_empty() {
+            return Ok(0);
+        }
+        let kept: HashSet<PathBuf> = holders.into_iter().map(|holder| self.holder(holder)).collect();
+        let gone = held.into_iter().filter(|holder| !kept.contains(holder));
+        gone.map(|holder| self.let_go(&holder).map_err(failed)).map(|freed| freed.map(|()| 1)).sum()
+    }
+
     /// Blobs in the folder `root`, to be read: nothing is made.
     #[must_use]
     pub fn to_read(root: impl Into<PathBuf>) -> Self {
@@ -67,12 +93,12 @@ impl FolderBlobStore {
     fn keep(&self, holder: &Path, hash: &str, content: &[u8]) -> io::Result<()> {
         let target = self.content(hash);
         if !target.exists() {
-            let beside = target.with_extension("new");
-            let mut file = OpenOptions::new();
-            let mut file = file.create(true).write(true).truncate(true).mode(PRIVATE).open(&beside)?;
-            file.write_all(content)?;
-            file.sync_all()?;
-            fs::rename(&beside, &target)?;
+            let beside = target.with_extension(UNFINISHED);
+            if let Err(error) = write(&beside, content).and_then(|()| fs::rename(&beside, &target)) {
+                // On a disk that is full it would take room from what follows.
+                drop(fs::remove_file(&beside));
+                return Err(error);
+            }
             sync_folder(&self.root.join("content"))?;
         }
         private_folder(holder)?;
@@ -98,6 +124,17 @@ impl FolderBlobStore {
         }
         fs::remove_dir(holder)
     }
+}
+
+fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.create(true).write(true).truncate(true).mode(PRIVATE).open(file)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+fn names(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

@@ -97,8 +97,8 @@ impl SegmentLog {
         Ok(Self { shared, writer: Some(writer) })
     }
 
-    /// Appends records in one piece: all of them or none survive. The future gives the index of the first when they
-    /// are durable; dropping it leaves them on their way.
+    /// Appends records behind each other. The future gives the index of the first when all of them are durable; dropping
+    /// it leaves them on their way. If the power goes off before, the first of them may survive without the others.
     ///
     /// # Errors
     /// Kind `Limit` for a record over 16 MiB (`log.record`) and while too much waits (`log.busy`). The future fails

@@ -68,6 +68,29 @@ fn a_blob_whose_bytes_changed_on_disk_is_not_given_out() {
     std::fs::remove_dir_all(folder).expect("the folder goes");
 }
 
+#[test]
+fn what_nobody_holds_any_more_is_freed_when_the_folder_is_opened_again() {
+    let folder = std::env::temp_dir().join(format!("kailash-blobs-{}-swept", std::process::id()));
+    let store = FolderBlobStore::open(&folder).expect("a folder");
+    let put = |holder: &str, content: &'static [u8]| {
+        block_on(store.put(holder, bytes::Bytes::from_static(content), "x/y")).expect("put")
+    };
+    let (kept, lost) = (put("lives", b"of both"), put("gone", b"of one"));
+    put("gone", b"of both");
+    let content = folder.join("content");
+    let unfinished = content.join(lost.hash.as_str()).with_extension("new");
+    std::fs::write(&unfinished, "half").expect("written");
+
+    let store = FolderBlobStore::open(&folder).expect("the same folder");
+    assert_eq!(store.keep_only(["lives", "never began"]).expect("swept"), 1);
+    assert_eq!(block_on(store.get(&kept)).expect("it lives"), "of both");
+    assert_eq!(block_on(store.get(&lost)).expect_err("it is gone").code(), "blob.missing");
+    assert!(!unfinished.exists());
+    assert_eq!(store.keep_only([]).expect("swept"), 1, "also the last one");
+    assert_eq!(std::fs::read_dir(content).expect("a folder").count(), 0);
+    std::fs::remove_dir_all(folder).expect("the folder goes");
+}
+
 fn bench() -> lease::Bench {
     let clock = Arc::new(ManualClock::default());
     lease::Bench {
