@@ -6,7 +6,7 @@ use kailash_core::{
     Error, Result, Retry,
     exec::{Backoff, Jitter, RetryPolicy},
 };
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// The waits before a task that failed is started again.
@@ -17,6 +17,9 @@ const RESTARTS: RetryPolicy = RetryPolicy {
     backoff: Backoff::Exponential,
     jitter: Jitter::None,
 };
+
+/// A task that ran for so long was well: its next failure is its first.
+const WELL: Duration = Duration::from_secs(60);
 
 /// What the failure of a task means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +55,12 @@ impl Supervisor {
         let stop = CancellationToken::new();
         let (token, failed) = (stop.clone(), Arc::clone(&self.failed));
         let handle = tokio::spawn(async move {
-            let mut attempt = 0;
+            let (mut attempt, mut began) = (0, Instant::now());
             // A panic is a failure like any other.
             while let Err(error) = joined(tokio::spawn(make(token.clone()))).await {
+                if began.elapsed() > WELL {
+                    attempt = 0;
+                }
                 tracing::error!(task = name, %error, "a task of the host failed");
                 if token.is_cancelled() {
                     return;
@@ -70,6 +76,7 @@ impl Supervisor {
                     () = tokio::time::sleep(wait) => {}
                     () = token.cancelled() => return,
                 }
+                began = Instant::now();
             }
         });
         self.tasks.push(Task { name, stop, handle });
