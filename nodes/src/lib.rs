@@ -7,6 +7,8 @@ pub mod http;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod logic;
+#[cfg(any(feature = "kafka", feature = "mqtt"))]
+pub mod messaging;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 pub mod ops;

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use kailash_core::{
     Error, ErrorKind, Map, Result, Retry, Value,
@@ -17,7 +18,13 @@ use rdkafka::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::{MessageFormat, ear::Ear, error, format::text_or_bytes, settings::Settings};
+use super::{
+    MessageFormat,
+    ear::Ear,
+    error,
+    format::{CODE, text_or_bytes},
+    settings::Settings,
+};
 
 /// How many messages leave at once.
 const BATCH: usize = 256;
@@ -273,7 +280,10 @@ impl Request {
                 let error = Error::new(ErrorKind::Limit, "kafka.too_large", text).with_retry(Retry::Never);
                 return Err(error.at(place()).with_hint("raise `max_message_bytes`, or set `skip_invalid`"));
             }
-            Some(payload) => self.format.read(payload).map_err(|error| error.at(place()))?,
+            Some(payload) => {
+                let content = Bytes::copy_from_slice(payload);
+                self.format.read(content, CODE).map_err(|error| error.at(place()))?
+            }
         };
         let headers: Map = message
             .headers()

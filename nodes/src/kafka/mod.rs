@@ -15,8 +15,8 @@ mod settings;
 mod tests;
 mod topic;
 
+pub use crate::messaging::MessageFormat;
 pub use consume::KafkaConsumer;
-pub use format::MessageFormat;
 use kailash_core::{Registry, Result};
 pub use producers::KafkaProducers;
 pub use publish::{Compression, StreamPublisher};

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use kailash_core::{
     Error, Kind, Result, Value,
     node::{
-        Body, BuildContext, Context, Effect, Emit, Input, Inputs, NodeType, Outcome, Output, Outputs, Setup,
-        Spec, Stage,
+        Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Outcome, Output, Outputs, Setup, Spec,
+        Stage,
     },
 };
 use schemars::JsonSchema;
@@ -24,7 +24,10 @@ use super::{
     record::{Defaults, Record, headers},
     topic,
 };
-use crate::secret::SecretRef;
+use crate::{
+    messaging::{Publisher, Publishing, all},
+    secret::SecretRef,
+};
 
 /// How messages are compressed on their way and where they are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
@@ -157,7 +160,7 @@ impl NodeType for StreamPublisher {
         });
         Ok(body.with_stage(move |inputs: Inputs, _: &Context| {
             let defaults = stage.defaults(&inputs)?;
-            Ok(Box::new(Publishing { work: Arc::clone(&stage), defaults, published: 0 }) as Box<dyn Stage>)
+            Ok(Box::new(Publishing::new(Arc::clone(&stage), defaults)) as Box<dyn Stage>)
         }))
     }
 }
@@ -194,7 +197,7 @@ impl Work {
                 message.insert("value", value);
                 vec![defaults.record(&message.into())?]
             }
-            (None | Some(Value::Null), true) => all(&defaults, &inputs.list(MESSAGES)?)?,
+            (None | Some(Value::Null), true) => all::<Self>(&defaults, &inputs.list(MESSAGES)?)?,
             (Some(_), true) => {
                 return Err(Error::invalid("kafka.value", "`value` and `messages` exclude each other"));
             }
@@ -206,6 +209,16 @@ impl Work {
         self.publish(&records, &cx).await?;
         Ok(Outputs::one(records.len()).into())
     }
+}
+
+#[async_trait]
+impl Publisher for Work {
+    type Defaults = Defaults;
+    type Message = Record;
+
+    fn message(defaults: &Defaults, item: &Value) -> Result<Record> {
+        defaults.record(item)
+    }
 
     async fn publish(&self, records: &[Record], cx: &Context) -> Result<()> {
         if records.is_empty() {
@@ -214,36 +227,5 @@ impl Work {
         let deadline = Instant::now() + self.timeout;
         let producer = self.producers.borrow(&self.wanted, cx).await?;
         publish(&producer, records, deadline).await
-    }
-}
-
-fn all(defaults: &Defaults, items: &[Value]) -> Result<Vec<Record>> {
-    let records = items.iter().enumerate().map(|(index, item)| {
-        defaults.record(item).map_err(|error| match error.place() {
-            Some(_) => error,
-            None => error.at(format!("messages[{index}]")),
-        })
-    });
-    records.collect()
-}
-
-/// The stage: each batch is published before the next is taken.
-struct Publishing {
-    work: Arc<Work>,
-    defaults: Defaults,
-    published: usize,
-}
-
-#[async_trait]
-impl Stage for Publishing {
-    async fn process(&mut self, _: usize, items: Vec<Value>, cx: &Context, _: &mut dyn Emit) -> Result<()> {
-        let records = all(&self.defaults, &items)?;
-        self.work.publish(&records, cx).await?;
-        self.published += records.len();
-        Ok(())
-    }
-
-    async fn finish(&mut self, _: &Context, _: &mut dyn Emit) -> Result<Outputs> {
-        Ok(Outputs::one(self.published))
     }
 }

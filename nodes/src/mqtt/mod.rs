@@ -18,9 +18,9 @@ mod subscribe;
 mod tests;
 mod topic;
 
+pub use crate::messaging::MessageFormat;
 pub use clients::MqttClients;
 use kailash_core::{Registry, Result};
-pub use payload::PayloadFormat;
 pub use publish::MqttPublish;
 pub use subscribe::MqttSubscribe;
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use kailash_core::{
     Error, Kind, Result, Value,
     node::{
-        Body, BuildContext, Context, Effect, Emit, Input, Inputs, NodeType, Outcome, Output, Outputs, Setup,
-        Spec, Stage,
+        Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Outcome, Output, Outputs, Setup, Spec,
+        Stage,
     },
 };
 use schemars::JsonSchema;
@@ -23,6 +23,7 @@ use super::{
     topic,
 };
 use crate::{
+    messaging::{Publisher, Publishing, all},
     seconds::{check_seconds, seconds},
     secret::SecretRef,
 };
@@ -154,7 +155,7 @@ impl NodeType for MqttPublish {
         });
         Ok(body.with_stage(move |inputs: Inputs, _: &Context| {
             let defaults = stage.defaults(&inputs)?;
-            Ok(Box::new(Publishing { work: Arc::clone(&stage), defaults, published: 0 }) as Box<dyn Stage>)
+            Ok(Box::new(Publishing::new(Arc::clone(&stage), defaults)) as Box<dyn Stage>)
         }))
     }
 }
@@ -182,7 +183,7 @@ impl Work {
         let several = inputs.get(MESSAGES).is_some_and(|messages| !messages.is_null());
         let messages = match (inputs.take(PAYLOAD), several) {
             (Some(payload), false) => vec![defaults.plain(&payload)?],
-            (None | Some(Value::Null), true) => all(&defaults, &inputs.list(MESSAGES)?)?,
+            (None | Some(Value::Null), true) => all::<Self>(&defaults, &inputs.list(MESSAGES)?)?,
             (Some(_), true) => {
                 let message = "`payload` and `messages` exclude each other";
                 return Err(Error::invalid("mqtt.payload", message));
@@ -195,6 +196,16 @@ impl Work {
         self.publish(&messages, &cx).await?;
         Ok(Outputs::one(messages.len()).into())
     }
+}
+
+#[async_trait]
+impl Publisher for Work {
+    type Defaults = Defaults;
+    type Message = Message;
+
+    fn message(defaults: &Defaults, item: &Value) -> Result<Message> {
+        defaults.message(item)
+    }
 
     async fn publish(&self, messages: &[Message], cx: &Context) -> Result<()> {
         if messages.is_empty() {
@@ -203,36 +214,5 @@ impl Work {
         let deadline = Instant::now() + self.timeout;
         let link = self.clients.borrow(&self.settings, cx).await?;
         publish(&link, messages, deadline).await
-    }
-}
-
-fn all(defaults: &Defaults, items: &[Value]) -> Result<Vec<Message>> {
-    let messages = items.iter().enumerate().map(|(index, item)| {
-        defaults.message(item).map_err(|error| match error.place() {
-            Some(_) => error,
-            None => error.at(format!("messages[{index}]")),
-        })
-    });
-    messages.collect()
-}
-
-/// The stage: each batch is published before the next is taken.
-struct Publishing {
-    work: Arc<Work>,
-    defaults: Defaults,
-    published: usize,
-}
-
-#[async_trait]
-impl Stage for Publishing {
-    async fn process(&mut self, _: usize, items: Vec<Value>, cx: &Context, _: &mut dyn Emit) -> Result<()> {
-        let messages = all(&self.defaults, &items)?;
-        self.work.publish(&messages, cx).await?;
-        self.published += messages.len();
-        Ok(())
-    }
-
-    async fn finish(&mut self, _: &Context, _: &mut dyn Emit) -> Result<Outputs> {
-        Ok(Outputs::one(self.published))
     }
 }

@@ -16,9 +16,10 @@ use rumqttc::QoS;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    PayloadFormat,
+    MessageFormat,
     inbox::{Arrived, RECEIVE_MAXIMUM, Subscription},
     link::{Link, Session},
+    payload::CODE,
     settings::Settings,
 };
 
@@ -33,7 +34,7 @@ pub(super) struct Request {
     pub(super) settings: Settings,
     pub(super) qos: QoS,
     pub(super) session: Session,
-    pub(super) format: PayloadFormat,
+    pub(super) format: MessageFormat,
     pub(super) skip_invalid: bool,
     pub(super) max_messages: Option<u64>,
     pub(super) duration: Option<Duration>,
@@ -175,7 +176,7 @@ impl Receiving {
 
     fn describe(&self, arrived: &Arrived) -> Result<Value> {
         let topic = String::from_utf8_lossy(&arrived.message.topic);
-        let payload = self.request.format.read(arrived.message.payload.clone());
+        let payload = self.request.format.read(arrived.message.payload.clone(), CODE);
         let mut map = Map::with_capacity(5);
         map.insert("topic", topic.as_ref());
         map.insert("payload", payload.map_err(|error| error.at(topic.into_owned()))?);

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    PayloadFormat,
+    MessageFormat,
     config::Common,
     link::Session,
     message::qos,
@@ -57,7 +57,7 @@ pub struct MqttSubscribe {
     qos: u8,
     /// What payloads become.
     #[serde(default)]
-    format: PayloadFormat,
+    format: MessageFormat,
     /// Whether a message whose payload is not of `format` is left out and counted; otherwise it fails the node.
     #[serde(default)]
     skip_invalid: bool,
