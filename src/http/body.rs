@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes},
     extract::{FromRequest, Request},
     http::{HeaderMap, StatusCode, header},
 };
+use http_body_util::BodyExt;
 use kailash_core::{Error, ErrorKind, Retry, format::Syntax};
 use serde::de::DeserializeOwned;
 
 use super::{app::App, problem::Problem};
+
+/// How much of a content that is refused is taken all the same, and for how long.
+const LINGER_BYTES: usize = 1 << 20;
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The content as it came, with its media type.
 pub(super) struct Content {
@@ -49,6 +54,10 @@ impl FromRequest<App> for Content {
         let declared = request.headers().get(header::CONTENT_LENGTH);
         let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|length| length > section.max_body_bytes) {
+            // Who waits to be told to go on has sent nothing.
+            if !request.headers().contains_key(header::EXPECT) {
+                discard(request.into_body()).await;
+            }
             return Err(too_large(section.max_body_bytes));
         }
         let limit = Duration::from_secs(section.body_timeout_s);
@@ -62,14 +71,38 @@ impl FromRequest<App> for Content {
     }
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    to_bytes(body, limit).await.map_err(|error| {
-        let inner = std::error::Error::source(&error);
-        match inner.is_some_and(|inner| inner.is::<http_body_util::LengthLimitError>()) {
-            true => too_large(limit),
-            false => Error::invalid("http.body", "the content broke off").into(),
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let (mut first, mut all) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let broken = |_| Problem::from(Error::invalid("http.body", "the content broke off"));
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        if first.len().max(all.len()) + data.len() > limit {
+            discard(body).await;
+            return Err(too_large(limit));
         }
-    })
+        match (first.is_empty(), all.is_empty()) {
+            (true, _) => first = data,
+            (false, true) => all = [first.as_ref(), data.as_ref()].concat(),
+            (false, false) => all.extend_from_slice(&data),
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
+}
+
+/// Takes a little more of a content that is refused: a client that is still sending when the connection ends may not see
+/// the answer.
+async fn discard(mut body: Body) {
+    let taken = async {
+        let mut left = LINGER_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let taken = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(taken) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    drop(tokio::time::timeout(LINGER, taken).await);
 }
 
 fn too_large(limit: usize) -> Problem {
