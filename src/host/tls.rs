@@ -97,7 +97,8 @@ impl Tls {
     /// Reads the files if they changed since, and says whether they did. Blocks.
     ///
     /// # Errors
-    /// As [`Tls::open`].
+    /// A file that cannot be read; kind `Invalid`, code `tls.files`, for one that holds no certificate or key, or a key of
+    /// another certificate. The certificate stays as it was then.
     pub fn read_again(&self) -> Result<bool> {
         let changed = changed(&self.0.files);
         if changed == self.0.current.read().unwrap_or_else(PoisonError::into_inner).changed {
