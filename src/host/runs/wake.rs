@@ -167,7 +167,7 @@ impl Runs {
     ) -> Result<Live> {
         let past = kept.journal.past(run).await?;
         let version = self.head(run)?.version;
-        let workflow = self.workflow_of(&past, version)?;
+        let workflow = self.workflow_of(&past, version).map_err(|error| unbuildable(&error))?;
         self.lock().table.set(run, RunStatus::Running, None, None);
         let prepared = self.0.runtime.prepare_resumed(&workflow, past, start).map_err(error_of)?;
         let (live, driving) = self.follow(prepared, version, token);
@@ -186,6 +186,14 @@ impl Runs {
         let built = WorkflowBuilder::from(past.document().clone()).build(self.0.workflows.registry());
         built.map_err(Error::from)
     }
+}
+
+/// The run is there; what its document names is not.
+fn unbuildable(error: &Error) -> Error {
+    let message = format!("this release cannot build the run's document any more: {}", error.message());
+    Error::new(ErrorKind::Conflict, "run.document", message)
+        .with_retry(Retry::Never)
+        .with_hint("let the release that it began with finish it, or cancel it")
 }
 
 /// The one error of what keeps a run from going on.
