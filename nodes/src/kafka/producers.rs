@@ -1,26 +1,15 @@
-//! The producers that a host's nodes publish with: kept while they are used and a while longer, shared by nodes with equal
-//! settings.
+//! The producers that a host's nodes publish with: shared by nodes with equal settings.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
+use super::{ear::Ear, error, publish::Compression, settings::Settings};
+use crate::messaging::{Borrowed, Share, Shared};
 use kailash_core::{Result, node::Context};
 use rdkafka::{config::FromClientConfigAndContext, producer::FutureProducer};
-use tokio::{
-    runtime::Handle,
-    time::{Instant, sleep_until},
-};
 
-use super::{ear::Ear, error, publish::Compression, settings::Settings};
-
-/// How long a producer is kept without use.
-const IDLE: Duration = Duration::from_secs(10);
 /// Kilobytes of messages that may wait in a producer.
 const WAITING_KB: u32 = 32 << 10;
 
@@ -35,17 +24,7 @@ pub(super) struct Wanted {
 
 /// A handle to the producers that a host's nodes publish with. Making it starts none.
 #[derive(Clone, Default)]
-pub struct KafkaProducers(Arc<Mutex<HashMap<Wanted, Shared>>>);
-
-/// A producer and its users.
-struct Shared {
-    producer: Arc<Producer>,
-    users: usize,
-    /// When it was last used.
-    last: Instant,
-    /// Whether a task waits for it to be idle.
-    watched: bool,
-}
+pub struct KafkaProducers(Shared<Wanted, Producer>);
 
 /// A producer with what it has to say. Dropping it ends it on a thread of its own, because that takes a while.
 pub(super) struct Producer {
@@ -76,18 +55,9 @@ impl Drop for Producer {
     }
 }
 
-/// A producer in use.
-pub(super) struct Borrowed {
-    producer: Arc<Producer>,
-    wanted: Wanted,
-    producers: KafkaProducers,
-}
-
-impl std::ops::Deref for Borrowed {
-    type Target = Producer;
-
-    fn deref(&self) -> &Producer {
-        &self.producer
+impl Share for Producer {
+    fn is_usable(&self) -> bool {
+        !self.broken.load(Ordering::Relaxed)
     }
 }
 
@@ -96,8 +66,8 @@ impl KafkaProducers {
     ///
     /// # Errors
     /// What reading the secret can fail with; settings that librdkafka does not take.
-    pub(super) async fn borrow(&self, wanted: &Wanted, cx: &Context) -> Result<Borrowed> {
-        if let Some(producer) = self.known(wanted) {
+    pub(super) async fn borrow(&self, wanted: &Wanted, cx: &Context) -> Result<Borrowed<Wanted, Producer>> {
+        if let Some(producer) = self.0.known(wanted) {
             return Ok(producer);
         }
         let mut config = wanted.settings.open(cx).await?;
@@ -116,92 +86,12 @@ impl KafkaProducers {
         let ear = Ear::default();
         let inner = FutureProducer::<Ear>::from_config_and_context(&config, ear.clone())
             .map_err(|error| error::of(&error))?;
-        let producer = Arc::new(Producer { inner: Some(inner), ear, broken: AtomicBool::new(false) });
-        let mut producers = self.lock();
-        // Another node may have been faster.
-        if producers.get(wanted).is_none_or(|shared| shared.producer.broken.load(Ordering::Relaxed)) {
-            let shared =
-                Shared { producer: Arc::clone(&producer), users: 0, last: Instant::now(), watched: false };
-            producers.insert(wanted.clone(), shared);
-        }
-        drop(producers);
-        let new = || Borrowed { producer, wanted: wanted.clone(), producers: self.clone() };
-        Ok(self.known(wanted).unwrap_or_else(new))
-    }
-
-    fn known(&self, wanted: &Wanted) -> Option<Borrowed> {
-        let mut producers = self.lock();
-        let shared = producers.get_mut(wanted)?;
-        if shared.producer.broken.load(Ordering::Relaxed) {
-            return None;
-        }
-        shared.users += 1;
-        let producer = Arc::clone(&shared.producer);
-        Some(Borrowed { producer, wanted: wanted.clone(), producers: self.clone() })
-    }
-
-    /// Waits until the producer was idle for long enough, and ends it.
-    async fn watch(producers: Weak<Mutex<HashMap<Wanted, Shared>>>, wanted: Wanted) {
-        loop {
-            let until = {
-                let Some(producers) = producers.upgrade().map(Self) else { return };
-                let mut producers = producers.lock();
-                let Some(shared) = producers.get_mut(&wanted) else { return };
-                if shared.users > 0 {
-                    // The last user has it watched again.
-                    shared.watched = false;
-                    return;
-                }
-                let until = shared.last + IDLE;
-                if Instant::now() >= until {
-                    drop(producers.remove(&wanted));
-                    return;
-                }
-                until
-            };
-            sleep_until(until).await;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Wanted, Shared>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let producer = Producer { inner: Some(inner), ear, broken: AtomicBool::new(false) };
+        Ok(self.0.known_or(wanted, || producer))
     }
 
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
-        self.lock().len()
-    }
-}
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        let mut producers = self.producers.lock();
-        let shared =
-            producers.get_mut(&self.wanted).filter(|shared| Arc::ptr_eq(&shared.producer, &self.producer));
-        let Some(shared) = shared else { return };
-        shared.users = shared.users.saturating_sub(1);
-        shared.last = Instant::now();
-        if shared.users > 0 || shared.watched {
-            return;
-        }
-        match Handle::try_current() {
-            Ok(executor) => {
-                shared.watched = true;
-                let producers = Arc::downgrade(&self.producers.0);
-                drop(executor.spawn(KafkaProducers::watch(producers, self.wanted.clone())));
-            }
-            // Nobody could wait for it to be idle.
-            Err(_) => drop(producers.remove(&self.wanted)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn making_a_handle_starts_nothing() {
-        assert_eq!(KafkaProducers::default().count(), 0);
+        self.0.count()
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use kailash_core::{
-    Error, Kind, Result, Value,
+    Kind, Map, Result, Value,
     node::{
         Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Outcome, Output, Outputs, Setup, Spec,
         Stage,
@@ -25,7 +25,7 @@ use super::{
     topic,
 };
 use crate::{
-    messaging::{Publisher, Publishing, all},
+    messaging::{Publisher, Publishing, given},
     secret::SecretRef,
 };
 
@@ -190,22 +190,7 @@ impl Work {
 
     async fn run(&self, mut inputs: Inputs, cx: Context) -> Result<Outcome> {
         let defaults = self.defaults(&inputs)?;
-        let several = inputs.get(MESSAGES).is_some_and(|messages| !messages.is_null());
-        let records = match (inputs.take(VALUE), several) {
-            (Some(value), false) => {
-                let mut message = kailash_core::Map::new();
-                message.insert("value", value);
-                vec![defaults.record(&message.into())?]
-            }
-            (None | Some(Value::Null), true) => all::<Self>(&defaults, &inputs.list(MESSAGES)?)?,
-            (Some(_), true) => {
-                return Err(Error::invalid("kafka.value", "`value` and `messages` exclude each other"));
-            }
-            (None, false) => {
-                return Err(Error::invalid("kafka.value", "there is nothing to publish")
-                    .with_hint("give `value` or `messages`"));
-            }
-        };
+        let records = given::<Self>(&defaults, &mut inputs, (VALUE, "value"), MESSAGES)?;
         self.publish(&records, &cx).await?;
         Ok(Outputs::one(records.len()).into())
     }
@@ -215,6 +200,13 @@ impl Work {
 impl Publisher for Work {
     type Defaults = Defaults;
     type Message = Record;
+    const CODE: &str = format::CODE;
+
+    fn plain(defaults: &Defaults, content: Value) -> Result<Record> {
+        let mut message = Map::new();
+        message.insert("value", content);
+        defaults.record(&message.into())
+    }
 
     fn message(defaults: &Defaults, item: &Value) -> Result<Record> {
         defaults.record(item)

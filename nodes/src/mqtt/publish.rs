@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use kailash_core::{
-    Error, Kind, Result, Value,
+    Kind, Result, Value,
     node::{
         Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Outcome, Output, Outputs, Setup, Spec,
         Stage,
@@ -18,12 +18,13 @@ use super::{
     MqttClients,
     config::Common,
     message::{Defaults, Message, qos},
+    payload,
     publishing::publish,
     settings::Settings,
     topic,
 };
 use crate::{
-    messaging::{Publisher, Publishing, all},
+    messaging::{Publisher, Publishing, given},
     seconds::{check_seconds, seconds},
     secret::SecretRef,
 };
@@ -180,19 +181,7 @@ impl Work {
 
     async fn run(&self, mut inputs: Inputs, cx: Context) -> Result<Outcome> {
         let defaults = self.defaults(&inputs)?;
-        let several = inputs.get(MESSAGES).is_some_and(|messages| !messages.is_null());
-        let messages = match (inputs.take(PAYLOAD), several) {
-            (Some(payload), false) => vec![defaults.plain(&payload)?],
-            (None | Some(Value::Null), true) => all::<Self>(&defaults, &inputs.list(MESSAGES)?)?,
-            (Some(_), true) => {
-                let message = "`payload` and `messages` exclude each other";
-                return Err(Error::invalid("mqtt.payload", message));
-            }
-            (None, false) => {
-                return Err(Error::invalid("mqtt.payload", "there is nothing to publish")
-                    .with_hint("give `payload` or `messages`"));
-            }
-        };
+        let messages = given::<Self>(&defaults, &mut inputs, (PAYLOAD, "payload"), MESSAGES)?;
         self.publish(&messages, &cx).await?;
         Ok(Outputs::one(messages.len()).into())
     }
@@ -202,6 +191,11 @@ impl Work {
 impl Publisher for Work {
     type Defaults = Defaults;
     type Message = Message;
+    const CODE: &str = payload::CODE;
+
+    fn plain(defaults: &Defaults, content: Value) -> Result<Message> {
+        defaults.plain(&content)
+    }
 
     fn message(defaults: &Defaults, item: &Value) -> Result<Message> {
         defaults.message(item)
