@@ -16,6 +16,7 @@ mod statement;
 mod tests;
 mod tokens;
 mod upsert;
+mod verbs;
 
 pub use address::Address;
 pub use bulk_upsert::{OnConflict, SqlBulkUpsert, TransactionScope};
