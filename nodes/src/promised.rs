@@ -1,7 +1,16 @@
-//! The types that documents may carry and that this build does not have yet.
+//! The types that documents may carry and that a build may lack: those of features, and those that are yet to come.
 
 use kailash_core::Registry;
 
+/// The types of each feature.
+const BY_FEATURE: &[(&str, &[&str])] = &[
+    ("http", &["HTTPRequest", "RESTClient", "RateLimitedAPI", "GraphQL", "WebSocket"]),
+    ("kafka", &["KafkaConsumer", "StreamPublisher"]),
+    ("mqtt", &["MQTTPublish", "MQTTSubscribe"]),
+    ("sql", &["SQLDatabase", "SQLBulkUpsert"]),
+];
+
+/// The types of each family that is yet to come.
 const PROMISED: &[(&str, &[&str])] = &[
     ("coordination", &["EdgeCoordination", "EdgeStateMachine", "EdgeData", "EdgeAffinity"]),
     ("edge", &["EdgeWarming", "EdgeMonitoring", "EdgeMigration"]),
@@ -17,16 +26,19 @@ const PROMISED: &[(&str, &[&str])] = &[
             "Platform",
         ],
     ),
-    #[cfg(not(feature = "kafka"))]
-    ("stream", &["KafkaConsumer", "StreamPublisher"]),
     ("llm", &["LLMAgent", "Embedding"]),
 ];
 
-/// Names every promised type with the family it belongs to.
+/// Names every type that may be lacking, and says what it is part of.
 pub(crate) fn announce(registry: &mut Registry) {
+    for (feature, names) in BY_FEATURE {
+        for name in *names {
+            registry.announce(name, format!("build with the feature `{feature}`"));
+        }
+    }
     for (family, names) in PROMISED {
         for name in *names {
-            registry.announce(name, family);
+            registry.announce(name, format!("the family `{family}` is yet to come"));
         }
     }
 }
@@ -51,11 +63,35 @@ mod tests {
         }
         let error = registry.get("EdgeCoordinationNode").err().unwrap();
         assert_eq!(error.code(), "node.type.not_built");
-        assert!(error.message().contains("coordination"));
+        assert_eq!(error.hint(), Some("the family `coordination` is yet to come"));
         for (_, names) in super::PROMISED {
             for name in *names {
                 assert_eq!(registry.get(name).err().unwrap().code(), "node.type.not_built", "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn a_type_of_a_feature_is_there_with_it_and_named_with_it() {
+        let mut registry = Registry::new();
+        super::announce(&mut registry);
+        for (feature, names) in super::BY_FEATURE {
+            for name in *names {
+                let error = registry.get(name).err().unwrap();
+                assert_eq!(error.hint(), Some(&*format!("build with the feature `{feature}`")), "{name}");
+            }
+        }
+        let mut registry = Registry::new();
+        crate::register_all(&mut registry).unwrap();
+        for (feature, names) in super::BY_FEATURE {
+            let built = match *feature {
+                "http" => cfg!(feature = "http"),
+                "kafka" => cfg!(feature = "kafka"),
+                "mqtt" => cfg!(feature = "mqtt"),
+                "sql" => cfg!(feature = "sql"),
+                other => panic!("{other}"),
+            };
+            assert!(names.iter().all(|name| registry.get(name).is_ok() == built), "{feature}");
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind, Result, node::NodeType};
 pub struct Registry {
     types: Vec<Arc<RegisteredType>>,
     names: HashMap<String, usize>,
-    announced: HashMap<&'static str, &'static str>,
+    announced: HashMap<&'static str, String>,
 }
 
 impl Registry {
@@ -43,9 +43,9 @@ impl Registry {
         Ok(())
     }
 
-    /// Names a type that documents may carry but that this build does not have, and says where it belongs.
-    pub fn announce(&mut self, name: &'static str, family: &'static str) {
-        self.announced.insert(canonical(name), family);
+    /// Names a type that documents may carry, with the hint for a build that does not have it.
+    pub fn announce(&mut self, name: &'static str, hint: impl Into<String>) {
+        self.announced.insert(canonical(name), hint.into());
     }
 
     /// The type called `name`.
@@ -56,10 +56,9 @@ impl Registry {
         if let Some(index) = self.names.get(canonical(name)) {
             return Ok(&self.types[*index]);
         }
-        if let Some(family) = self.announced.get(canonical(name)) {
-            let message = format!("node type `{name}` ({family}) is not part of this build");
-            return Err(Error::missing("node.type.not_built", message)
-                .with_hint("`kailash nodes` lists the types that are"));
+        if let Some(hint) = self.announced.get(canonical(name)) {
+            let message = format!("node type `{name}` is not part of this build");
+            return Err(Error::missing("node.type.not_built", message).with_hint(hint));
         }
         let error = Error::missing("node.type.unknown", format!("unknown node type `{name}`"));
         let known = self.types.iter().map(|t| t.spec().name);

@@ -64,7 +64,7 @@ fn build(make: impl FnOnce(&mut WorkflowBuilder)) -> Result<Workflow, Issues> {
     let mut registry = Registry::new();
     registry.register::<Work>().unwrap();
     registry.register::<Open>().unwrap();
-    registry.announce("Quantum", "far future");
+    registry.announce("Quantum", "wait for the far future");
     let mut builder = WorkflowBuilder::new("test");
     make(&mut builder);
     builder.build(&registry)

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use super::{
     Brokers, MessageFormat,
     config::{Common, seconds},
-    consuming::{Consuming, Request},
+    consuming::Consuming,
+    request::Request,
     topic,
 };
 use crate::{seconds::check_seconds, secret::SecretRef};

@@ -3,56 +3,24 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::FutureExt;
 use kailash_core::{
-    Error, ErrorKind, Map, Result, Retry, Value,
-    exec::Timestamp,
+    Error, ErrorKind, Result, Value,
     node::{Context, Emit, Outputs, Progress, Source},
 };
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     config::FromClientConfigAndContext,
     consumer::{CommitMode, Consumer, StreamConsumer},
-    message::{BorrowedMessage, Headers},
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    MessageFormat,
-    ear::Ear,
-    error,
-    format::{CODE, text_or_bytes},
-    settings::Settings,
-};
+use super::{ear::Ear, error, request::Request};
 
 /// How many messages leave at once.
 const BATCH: usize = 256;
 /// How long a pull waits before it looks around.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often the brokers hear that a member is there, at least.
-const HEARTBEAT: Duration = Duration::from_secs(3);
-/// How long what follows may take for a batch before the member is taken for stuck.
-const BETWEEN_PULLS: Duration = Duration::from_secs(300);
-/// Kilobytes that the client fetches ahead.
-const AHEAD_KB: u32 = 4096;
-/// The least that librdkafka takes for the bytes of one answer beyond those of its messages.
-const ANSWER_BYTES: u32 = 1 << 20;
-
-/// What is received.
-#[derive(Clone)]
-pub(super) struct Request {
-    pub(super) settings: Settings,
-    pub(super) group_id: String,
-    pub(super) from_the_first: bool,
-    pub(super) format: MessageFormat,
-    pub(super) skip_invalid: bool,
-    pub(super) max_messages: Option<u64>,
-    pub(super) duration: Option<Duration>,
-    pub(super) timeout: Duration,
-    pub(super) session: Duration,
-    pub(super) max_message_bytes: u32,
-}
 
 /// A member of a group. Dropping it leaves the group, on a thread of its own, because that takes a while.
 pub(super) struct Consuming {
@@ -110,21 +78,7 @@ impl Consuming {
     async fn open(&mut self, cx: &Context) -> Result<()> {
         let request = &self.request;
         let by = Instant::now() + request.timeout;
-        let mut config = request.settings.open(cx).await?;
-        let most = request.max_message_bytes;
-        config
-            .set("group.id", &request.group_id)
-            .set("auto.offset.reset", if request.from_the_first { "earliest" } else { "latest" })
-            .set("session.timeout.ms", request.session.as_millis().to_string())
-            .set("heartbeat.interval.ms", (request.session / 3).min(HEARTBEAT).as_millis().max(1).to_string())
-            .set("max.poll.interval.ms", request.session.max(BETWEEN_PULLS).as_millis().to_string())
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("allow.auto.create.topics", "false")
-            .set("queued.max.messages.kbytes", AHEAD_KB.to_string())
-            .set("fetch.message.max.bytes", most.to_string())
-            .set("fetch.max.bytes", most.max(ANSWER_BYTES).to_string())
-            .set("receive.message.max.bytes", (most.max(ANSWER_BYTES) + ANSWER_BYTES).to_string());
+        let config = request.client_config(cx).await?;
         let ear = Ear::default();
         let consumer = StreamConsumer::<Ear>::from_config_and_context(&config, ear.clone())
             .map_err(|error| error::of(&error))?;
@@ -269,42 +223,6 @@ fn unjoined(ear: &Ear) -> Error {
     error.with_hint("are the brokers up, and does `brokers` name them?")
 }
 
-impl Request {
-    fn describe(&self, message: &BorrowedMessage<'_>) -> Result<Value> {
-        let place = || format!("{}[{}] at {}", message.topic(), message.partition(), message.offset());
-        let value = match message.payload() {
-            None => Value::Null,
-            Some(payload) if payload.len() > self.max_message_bytes as usize => {
-                let text =
-                    format!("a message takes {} bytes, more than {}", payload.len(), self.max_message_bytes);
-                let error = Error::new(ErrorKind::Limit, "kafka.too_large", text).with_retry(Retry::Never);
-                return Err(error.at(place()).with_hint("raise `max_message_bytes`, or set `skip_invalid`"));
-            }
-            Some(payload) => {
-                let content = Bytes::copy_from_slice(payload);
-                self.format.read(content, CODE).map_err(|error| error.at(place()))?
-            }
-        };
-        let headers: Map = message
-            .headers()
-            .into_iter()
-            .flat_map(|headers| headers.iter())
-            .map(|header| (header.key.into(), header.value.map_or(Value::Null, text_or_bytes)))
-            .collect();
-        let mut map = Map::with_capacity(7);
-        map.insert("topic", message.topic());
-        map.insert("partition", message.partition());
-        map.insert("offset", message.offset());
-        map.insert("key", message.key().map_or(Value::Null, text_or_bytes));
-        map.insert("value", value);
-        map.insert("headers", headers);
-        let at =
-            message.timestamp().to_millis().map(|millis| Timestamp::from_unix_millis(millis).to_string());
-        map.insert("timestamp", at.map_or(Value::Null, Value::from));
-        Ok(map.into())
-    }
-}
-
 #[async_trait]
 impl Source for Consuming {
     async fn pull(&mut self, cx: &Context, out: &mut dyn Emit) -> Result<Progress> {
@@ -335,7 +253,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::kafka::Brokers;
+    use crate::kafka::{Brokers, MessageFormat, settings::Settings};
 
     #[test]
     fn what_went_to_others_is_not_committed() {

@@ -10,6 +10,7 @@ mod producers;
 mod publish;
 mod publishing;
 mod record;
+mod request;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,12 @@
 //! `FileDiscovery`: files below a folder by name, size, age and kind, as a list or as a stream.
 
-use async_trait::async_trait;
 use kailash_core::{
     Error, Kind, Result, Value,
     exec::Timestamp,
     from_value,
     node::{
-        Body, BuildContext, Context, Effect, Emit, Input, Inputs, NodeType, Outcome, Output, Outputs,
-        Progress, Setup, Source, Spec,
+        Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Outcome, Output, Outputs, Setup,
+        Source, Spec,
     },
     validate::Issue,
     value,
@@ -16,9 +15,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    content,
     reader::patterns,
-    scan::{Found, Query, Walk},
+    scan::Query,
+    search::{Discovering, Search, Wanted},
 };
 use crate::data::{
     files::WorkDir,
@@ -127,12 +126,12 @@ impl NodeType for FileDiscovery {
                 let check = cx.clone();
                 let (files, size) = cx
                     .blocking(move || {
-                        let mut search = Search { walk: query.walk()?, wanted, cx: check, size: 0 };
+                        let mut search = Search::new(query.walk()?, wanted, check);
                         let mut files = Vec::new();
                         while let Some(file) = search.next_row()? {
                             files.push(file);
                         }
-                        Ok((files, search.size))
+                        Ok((files, search.size()))
                     })
                     .await?;
                 let counts = [files.len().into(), size.into()];
@@ -143,9 +142,9 @@ impl NodeType for FileDiscovery {
         let source = move |inputs: Inputs, cx: &Context| {
             let (query, wanted) = streamed.search(inputs, &stream_dir)?;
             let cx = cx.clone();
-            let rows = Held::closed(move || Ok(Search { walk: query.walk()?, wanted, cx, size: 0 }));
+            let rows = Held::closed(move || Ok(Search::new(query.walk()?, wanted, cx)));
             let files = FileSource { rows, port: 0 };
-            Ok(Box::new(Discovering { files, count: 0, size: 0 }) as Box<dyn Source>)
+            Ok(Box::new(Discovering::new(files)) as Box<dyn Source>)
         };
         Ok(Body::future(whole).with_source(source))
     }
@@ -178,107 +177,6 @@ fn time(value: &Value) -> Result<Timestamp> {
     from_value(value).map_err(|_| {
         Error::invalid("directory.time", "that is no time").with_hint("write it as 2026-01-31T12:00:00Z")
     })
-}
-
-/// Which of the files that the names select are wanted.
-struct Wanted {
-    after: Option<Timestamp>,
-    before: Option<Timestamp>,
-    least: u64,
-    most: u64,
-    types: Vec<String>,
-    by_content: bool,
-}
-
-impl Wanted {
-    /// Whether `file` is wanted; looks into it if it has to. Blocks.
-    fn wants(&self, file: &mut Found) -> bool {
-        let in_time = match file.modified {
-            Some(at) => {
-                self.after.is_none_or(|after| at >= after) && self.before.is_none_or(|before| at < before)
-            }
-            None => self.after.is_none() && self.before.is_none(),
-        };
-        if !in_time || !(self.least..=self.most).contains(&file.size) {
-            return false;
-        }
-        if self.by_content
-            && let Some(kind) = content::kind_of(&file.path)
-        {
-            file.kind = kind;
-        }
-        self.types.is_empty() || self.types.iter().any(|kind| kind.eq_ignore_ascii_case(file.kind))
-    }
-}
-
-/// A search under way, file by file.
-struct Search {
-    walk: Walk,
-    wanted: Wanted,
-    cx: Context,
-    size: u64,
-}
-
-impl Rows for Search {
-    fn next_row(&mut self) -> Result<Option<Value>> {
-        let wanted = &self.wanted;
-        let found = self.walk.next_file(&self.cx, |file| wanted.wants(file))?;
-        Ok(found.map(|file| {
-            self.size += file.size;
-            value!({
-                "path": (file.path.to_string_lossy().into_owned()),
-                "name": (file.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
-                "size": (file.size),
-                "modified": (file.modified.map(|at| at.to_string())),
-                "type": (file.kind),
-            })
-        }))
-    }
-
-    /// Files are only listed, so that a batch is bounded by their number alone.
-    fn bytes_read(&self) -> u64 {
-        0
-    }
-}
-
-/// The stream of a search, which counts what leaves.
-struct Discovering {
-    files: FileSource<Search>,
-    count: usize,
-    size: u64,
-}
-
-#[async_trait]
-impl Source for Discovering {
-    async fn pull(&mut self, cx: &Context, out: &mut dyn Emit) -> Result<Progress> {
-        let mut counted = Counted { out, count: 0, size: 0 };
-        let progress = self.files.pull(cx, &mut counted).await?;
-        self.count += counted.count;
-        self.size += counted.size;
-        Ok(progress)
-    }
-
-    async fn finish(&mut self, _: &Context) -> Result<Outputs> {
-        let mut outputs = Outputs::none(3);
-        outputs.set(1, self.count);
-        outputs.set(2, self.size);
-        Ok(outputs)
-    }
-}
-
-struct Counted<'o> {
-    out: &'o mut dyn Emit,
-    count: usize,
-    size: u64,
-}
-
-#[async_trait]
-impl Emit for Counted<'_> {
-    async fn emit(&mut self, port: usize, items: Vec<Value>) -> Result<()> {
-        self.count += items.len();
-        self.size += items.iter().filter_map(|item| item.get("size")?.as_u64()).sum::<u64>();
-        self.out.emit(port, items).await
-    }
 }
 
 #[cfg(test)]

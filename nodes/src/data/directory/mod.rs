@@ -4,6 +4,7 @@ mod content;
 mod discovery;
 mod reader;
 mod scan;
+mod search;
 
 pub(super) use discovery::FileDiscovery;
 pub(super) use reader::DirectoryReader;
