@@ -9,7 +9,6 @@ use kailash_core::{
         Source, Spec,
     },
     validate::Issue,
-    value,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -186,7 +185,7 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use kailash_core::{Map, Services, testing::NodeTest};
+    use kailash_core::{Map, Services, testing::NodeTest, value};
 
     use super::*;
 
