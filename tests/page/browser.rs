@@ -171,22 +171,34 @@ impl Browser {
         told.as_str().unwrap_or_else(|| panic!("there is no {selector}")).to_owned()
     }
 
-    /// Clicks where the element stands, as a hand would.
+    /// Clicks where the element stands, as a hand would; again if it moved away under the hand.
     pub(crate) fn click(&mut self, selector: &str) {
-        self.until(&format!("document.querySelector({}).checkVisibility()", json!(selector)));
+        let quoted = json!(selector);
+        while !self.click_once(&quoted) {}
+    }
+
+    fn click_once(&mut self, quoted: &Value) -> bool {
+        self.until(&format!("document.querySelector({quoted}).checkVisibility()"));
         let at = self.js(&format!(
             "(() => {{
-                const element = document.querySelector({});
-                element.scrollIntoView({{ block: 'center' }});
-                const {{ x, y, width, height }} = element.getBoundingClientRect();
+                const place = () => document.querySelector({quoted})?.getBoundingClientRect();
+                window.landed = false;
+                const note = ({{ clientX: x, clientY: y }}) => {{
+                    const at = place();
+                    window.landed = !!at && at.left <= x && x <= at.right && at.top <= y && y <= at.bottom;
+                }};
+                document.addEventListener('click', note, {{ once: true, capture: true }});
+                document.querySelector({quoted}).scrollIntoView({{ block: 'center' }});
+                const {{ x, y, width, height }} = place();
                 return [x + width / 2, y + height / 2];
-            }})()",
-            json!(selector)
+            }})()"
         ));
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
             self.call("Input.dispatchMouseEvent", &event);
         }
+        // A click that led to another page has landed.
+        self.js("window.landed ?? true") == json!(true)
     }
 
     /// Types `text` into the field that `selector` finds.
