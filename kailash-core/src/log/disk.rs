@@ -92,7 +92,7 @@ impl Folder {
     /// be made or opened.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let wrong = |error: io::Error| io_error(&error, &format!("the folder {}", path.display()));
+        let wrong = |error: io::Error| disk_error(&error, &format!("the folder {}", path.display()));
         private_folder(&path).map_err(wrong)?;
         let mut lock = OpenOptions::new();
         let lock = lock.create(true).append(true).mode(PRIVATE).open(path.join("lock")).map_err(wrong)?;
@@ -173,8 +173,10 @@ pub(super) fn in_use(path: &Path) -> Error {
         .with_hint("one process at a time keeps a journal: stop the other, or use another folder")
 }
 
-/// What a failure of the disk means in Kailash's terms.
-pub(super) fn io_error(error: &io::Error, what: &str) -> Error {
+/// What a failure of the disk means: kind `Unavailable` with code `log.full` while there is no room, `Denied` with
+/// `log.denied`, else `Unavailable` with `log.io`. `what` was being done.
+#[must_use]
+pub fn disk_error(error: &io::Error, what: &str) -> Error {
     let message = format!("{what}: {error}");
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {

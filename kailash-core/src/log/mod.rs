@@ -25,7 +25,7 @@ mod writer;
 mod tests;
 
 pub use blobs::FolderBlobStore;
-pub use disk::{Disk, DiskFile, Folder};
+pub use disk::{Disk, DiskFile, Folder, disk_error};
 pub use read_only::ReadOnlyFolder;
 pub use runs::SegmentRunLog;
 pub use salvage::{Damage, Doubt, FoundRun, Salvage};

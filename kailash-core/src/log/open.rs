@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    disk::{Disk, io_error},
+    disk::{Disk, disk_error},
     segment::{self, START, Segment, Tail, damaged, first_of, name},
 };
 use crate::Result;
@@ -20,7 +20,7 @@ pub(super) struct Opened {
 /// # Errors
 /// Code `log.damaged` for records that were promised and are not there, `format.newer`, or failing storage.
 pub(super) fn open(disk: &dyn Disk) -> Result<Opened> {
-    let failed = |error| io_error(&error, "the log's folder");
+    let failed = |error| disk_error(&error, "the log's folder");
     let mut firsts: Vec<u64> =
         disk.list().map_err(failed)?.iter().filter_map(|name| first_of(name)).collect();
     firsts.sort_unstable();
@@ -39,7 +39,7 @@ pub(super) fn open(disk: &dyn Disk) -> Result<Opened> {
 
 /// Reads a segment; none if it was only being made.
 fn one(disk: &dyn Disk, name: &str, first: u64, last: bool) -> Result<Option<Segment>> {
-    let failed = |error| io_error(&error, &format!("segment {name}"));
+    let failed = |error| disk_error(&error, &format!("segment {name}"));
     let file: Arc<dyn super::DiskFile> = disk.open(name).map_err(failed)?.into();
     let bytes = segment::read_all(&*file).map_err(failed)?;
     let salt = match segment::read_header(&bytes)? {

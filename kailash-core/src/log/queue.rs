@@ -32,6 +32,11 @@ pub(super) enum Job {
         to: u64,
         answer: Answer,
     },
+    /// Forget everything and begin again at this index.
+    Restart {
+        next: u64,
+        answer: Answer,
+    },
 }
 
 #[derive(Default)]
@@ -107,6 +112,13 @@ impl Queue {
         Some(taken)
     }
 
+    /// Waits for `time`, or until the queue is closed; whether it is still open.
+    pub(super) fn pause(&self, time: Duration) -> bool {
+        let waiting = self.lock();
+        let open = self.filled.wait_timeout_while(waiting, time, |waiting| !waiting.closed);
+        !open.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
     /// Lets the writer end when it has done what waits.
     pub(super) fn close(&self) {
         self.lock().closed = true;
@@ -117,6 +129,6 @@ impl Queue {
 fn size(job: &Job) -> usize {
     match job {
         Job::Append { records, .. } => records.iter().map(Bytes::len).sum::<usize>().max(1),
-        Job::Truncate { .. } | Job::Purge { .. } => 1,
+        Job::Truncate { .. } | Job::Purge { .. } | Job::Restart { .. } => 1,
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::disk::{Disk, DiskFile, in_use, io_error};
+use super::disk::{Disk, DiskFile, disk_error, in_use};
 use crate::Result;
 
 /// A folder of the file system that is read and left as it is. No process can write a log in it meanwhile.
@@ -24,7 +24,7 @@ impl ReadOnlyFolder {
     /// be opened.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let wrong = |error: io::Error| io_error(&error, &format!("the folder {}", path.display()));
+        let wrong = |error: io::Error| disk_error(&error, &format!("the folder {}", path.display()));
         fs::read_dir(&path).map_err(wrong)?;
         let lock = match File::open(path.join("lock")) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_channel::oneshot;
 
 use super::{
-    disk::{Disk, io_error},
+    disk::{Disk, disk_error},
     open::open,
     queue::{Answer, Job, Queue},
     record,
@@ -27,11 +27,13 @@ use crate::{Error, Result};
 pub struct LogSettings {
     /// The length in bytes from which on a segment takes no more; space is freed by whole segments.
     pub segment_bytes: u64,
+    /// Whether the writer waits while the disk is full and then goes on, instead of refusing what it cannot write.
+    pub wait_for_room: bool,
 }
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { segment_bytes: 8 << 20 }
+        Self { segment_bytes: 8 << 20, wait_for_room: false }
     }
 }
 
@@ -53,6 +55,8 @@ pub(super) struct State {
     pub(super) base: u64,
     /// Why nothing can be written any more.
     pub(super) broken: Option<Error>,
+    /// Whether the writer waits for room on the disk.
+    pub(super) waits_for_room: bool,
 }
 
 pub(super) struct Shared {
@@ -89,11 +93,16 @@ impl SegmentLog {
     pub fn open(disk: impl Disk + 'static, settings: LogSettings) -> Result<Self> {
         settings.validate()?;
         let opened = open(&disk)?;
-        let state = Mutex::new(State { segments: opened.segments, base: opened.base, broken: None });
+        let state = Mutex::new(State {
+            segments: opened.segments,
+            base: opened.base,
+            broken: None,
+            waits_for_room: false,
+        });
         let shared = Arc::new(Shared { disk: Box::new(disk), settings, queue: Queue::default(), state });
         let writer = Writer::new(Arc::clone(&shared));
         let thread = thread::Builder::new().name("kailash-log".into()).spawn(move || writer.run());
-        let writer = thread.map_err(|error| io_error(&error, "a thread for the log"))?;
+        let writer = thread.map_err(|error| disk_error(&error, "a thread for the log"))?;
         Ok(Self { shared, writer: Some(writer) })
     }
 
@@ -133,6 +142,15 @@ impl SegmentLog {
         self.job(|answer| Job::Purge { to, answer })
     }
 
+    /// Forgets all records: the next one gets the index `next`. The future gives `next` when that is durable; if the
+    /// power goes off before, what is left are records without a gap, or none.
+    ///
+    /// # Errors
+    /// As [`SegmentLog::append`].
+    pub fn restart(&self, next: u64) -> Result<Appended> {
+        self.job(|answer| Job::Restart { next, answer })
+    }
+
     fn job(&self, job: impl FnOnce(Answer) -> Job) -> Result<Appended> {
         let (sender, receiver) = oneshot::channel();
         // The receiver is gone only if nobody wants to know.
@@ -145,6 +163,12 @@ impl SegmentLog {
     #[must_use]
     pub fn broken(&self) -> Option<Error> {
         self.shared.lock().broken.clone()
+    }
+
+    /// Whether the writer waits for room on the disk, as [`LogSettings::wait_for_room`] lets it.
+    #[must_use]
+    pub fn waits_for_room(&self) -> bool {
+        self.shared.lock().waits_for_room
     }
 
     /// The index of the first record that is kept; that of the next one if there is none.
@@ -178,7 +202,7 @@ impl SegmentLog {
             let Some(place) = segment.place(index) else { return Ok(None) };
             (Arc::clone(&segment.file), segment.salt, segment.first, place)
         };
-        let bytes = file.read(offset, length).map_err(|error| io_error(&error, "reading the log"))?;
+        let bytes = file.read(offset, length).map_err(|error| disk_error(&error, "reading the log"))?;
         match record::decode(&bytes, salt) {
             Some(found) if found.index == index => Ok(Some(Bytes::from(bytes).slice(record::HEADER..))),
             _ => Err(damaged(&name(first), format!("record {index} at byte {offset} is wrong"))),
@@ -199,7 +223,7 @@ impl SegmentLog {
         };
         for (file, salt, first, next, size) in segments {
             let size = usize::try_from(size).unwrap_or(usize::MAX);
-            let bytes = file.read(0, size).map_err(|error| io_error(&error, "reading the log"))?;
+            let bytes = file.read(0, size).map_err(|error| disk_error(&error, "reading the log"))?;
             let mut at = START;
             for index in first..next.min(to) {
                 let found = record::decode(&bytes[at..], salt).filter(|found| found.index == index);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Folder, LogSettings, SegmentLog};
 use crate::{Error, Result, testing::SimulatedDisk};
 
-const SMALL: LogSettings = LogSettings { segment_bytes: 300 };
+const SMALL: LogSettings = LogSettings { segment_bytes: 300, wait_for_room: false };
 
 fn open(disk: &SimulatedDisk) -> Result<SegmentLog> {
     SegmentLog::open(disk.clone(), SMALL)
@@ -130,6 +130,60 @@ fn a_full_disk_fails_cleanly_and_the_log_goes_on_when_there_is_room_again() {
 }
 
 #[test]
+fn a_log_that_may_wait_for_room_goes_on_with_what_waited() {
+    let disk = SimulatedDisk::default();
+    let mut records = filled(&disk, 3);
+    let waiting = LogSettings { wait_for_room: true, ..SMALL };
+    let log = SegmentLog::open(disk.clone(), waiting.clone()).unwrap();
+    disk.set_capacity(Some(260));
+    let late: Vec<_> = (3..10).map(|n| log.append(vec![body(n, 50)]).unwrap()).collect();
+    until(|| log.waits_for_room());
+    assert_eq!(all(&log), records);
+    disk.set_capacity(None);
+    for (appended, n) in late.into_iter().zip(3..) {
+        assert_eq!(block_on(appended).unwrap(), n as u64);
+        records.push(body(n, 50));
+    }
+    assert!(!log.waits_for_room());
+    drop(log);
+    assert_eq!(all(&open(&disk).unwrap()), records);
+
+    disk.set_capacity(Some(0));
+    let log = SegmentLog::open(disk.clone(), waiting).unwrap();
+    let never = log.append(vec![body(10, 50)]).unwrap();
+    until(|| log.waits_for_room());
+    drop(log);
+    assert_eq!(block_on(never).unwrap_err().code(), "log.full");
+}
+
+#[test]
+fn a_log_begins_again_at_a_later_index() {
+    let disk = SimulatedDisk::default();
+    filled(&disk, 20);
+    let log = open(&disk).unwrap();
+    assert_eq!(block_on(log.restart(100).unwrap()).unwrap(), 100);
+    assert_eq!((log.first(), log.next()), (100, 100));
+    assert_eq!(log.read(7).unwrap(), None);
+    drop(log);
+    let log = open(&disk.after_power_loss(0)).unwrap();
+    assert_eq!(append(&log, vec![body(1, 50)]).unwrap(), 100);
+    drop(log);
+    assert_eq!(open(&disk).unwrap().next(), 100, "the copy went its own way");
+    let log = open(&disk).unwrap();
+    assert_eq!(block_on(log.restart(100).unwrap()).unwrap(), 100, "where it is already");
+    assert_eq!(append(&log, vec![body(1, 50)]).unwrap(), 100);
+}
+
+/// Waits for what another thread brings about.
+fn until(done: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !done() {
+        assert!(began.elapsed().as_secs() < 10, "in vain");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn after_a_failed_sync_nothing_more_is_taken_until_the_log_is_opened_again() {
     let disk = SimulatedDisk::default();
     let records = filled(&disk, 3);
@@ -199,10 +253,8 @@ fn too_long_a_record_is_refused_before_it_waits() {
     let log = open(&SimulatedDisk::default()).unwrap();
     let error = log.append(vec![vec![0; (16 << 20) + 1].into()]).err().unwrap();
     assert_eq!(error.code(), "log.record");
-    assert_eq!(
-        SegmentLog::open(SimulatedDisk::default(), LogSettings { segment_bytes: 0 }).err().unwrap().code(),
-        "log.settings"
-    );
+    let settings = LogSettings { segment_bytes: 0, ..SMALL };
+    assert_eq!(SegmentLog::open(SimulatedDisk::default(), settings).err().unwrap().code(), "log.settings");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    disk::{DiskFile, io_error},
+    disk::{DiskFile, disk_error},
     queue::{Answer, Job},
     record,
     segment::{self, Segment, name},
@@ -31,8 +31,11 @@ pub(super) struct Writer {
     last: (usize, Duration),
 }
 
-/// An append on its way: its records' lengths on disk and who is told.
-type Written = (Vec<usize>, Answer);
+/// How long until a full disk is tried again.
+const ROOM: Duration = Duration::from_millis(100);
+
+/// Records and who is told when they are durable.
+type Append = (Vec<Bytes>, Answer);
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
@@ -55,6 +58,10 @@ impl Writer {
                         self.append(std::mem::take(&mut appends));
                         answer(self.purge(to));
                     }
+                    Job::Restart { next, answer } => {
+                        self.append(std::mem::take(&mut appends));
+                        answer(self.restart(next));
+                    }
                 }
             }
             self.append(appends);
@@ -63,41 +70,51 @@ impl Writer {
     }
 
     /// Writes all `appends` together.
-    fn append(&mut self, appends: Vec<(Vec<Bytes>, Answer)>) {
+    fn append(&mut self, appends: Vec<Append>) {
         if appends.is_empty() {
             return;
         }
         let write = self.shared.next();
-        let target = match self.is_whole().and_then(|()| self.target(write)) {
-            Ok(target) => target,
-            Err(error) => return refuse(appends.into_iter().map(|(_, answer)| answer), &error),
-        };
-        self.buffer.clear();
-        if target.made {
-            self.buffer.extend_from_slice(&segment::header(write).0);
+        let mut result = self.try_append(write, &appends);
+        while self.waits_for_room(&result) {
+            result = self.try_append(write, &appends);
         }
-        let mut index = write;
-        let mut written: Vec<Written> = Vec::with_capacity(appends.len());
-        for (records, answer) in appends {
-            for body in &records {
-                record::encode(&mut self.buffer, target.salt, index, write, body);
-                index += 1;
-            }
-            written.push((records.iter().map(|body| record::HEADER + body.len()).collect(), answer));
-        }
-        match self.store(target, write, &written) {
+        match result {
             Ok(()) => {
                 let mut first = write;
-                for (sizes, answer) in written {
-                    let next = first + sizes.len() as u64;
+                for (records, answer) in appends {
+                    let next = first + records.len() as u64;
                     answer(Ok(first));
                     first = next;
                 }
             }
-            Err(error) => refuse(written.into_iter().map(|(_, answer)| answer), &error),
+            Err(error) => refuse(appends.into_iter().map(|(_, answer)| answer), &error),
         }
         // A large write leaves no large buffer behind.
         self.buffer.shrink_to(MAX_WRITE);
+    }
+
+    /// Writes all `appends` together, from record `write` on; after a failure nothing of them is left.
+    fn try_append(&mut self, write: u64, appends: &[Append]) -> Result<()> {
+        self.is_whole()?;
+        let target = self.target(write)?;
+        self.buffer.clear();
+        if target.made {
+            self.buffer.extend_from_slice(&segment::header(write).0);
+        }
+        let records = || appends.iter().flat_map(|(records, _)| records);
+        for (body, index) in records().zip(write..) {
+            record::encode(&mut self.buffer, target.salt, index, write, body);
+        }
+        self.store(target, write, records().map(|body| record::HEADER + body.len()))
+    }
+
+    /// Waits a while for room on the disk, if that is what lacks and the log may wait; whether to try again.
+    fn waits_for_room(&self, result: &Result<()>) -> bool {
+        let is_full = result.as_ref().is_err_and(|error| error.code() == "log.full");
+        let waits = is_full && self.shared.settings.wait_for_room && self.is_whole().is_ok();
+        self.shared.lock().waits_for_room = waits;
+        waits && self.shared.queue.pause(ROOM)
     }
 
     /// Refuses to write once a write failed badly.
@@ -119,15 +136,15 @@ impl Writer {
         }
         let name = name(write);
         let disk = &self.shared.disk;
-        let failed = |error| io_error(&error, &format!("segment {name}"));
+        let failed = |error| disk_error(&error, &format!("segment {name}"));
         // One that could not be filled before may still be there, empty.
         disk.remove(&name).map_err(failed)?;
         let file = disk.create(&name).map_err(failed)?.into();
         Ok(Target { file, salt: segment::header(write).1, size: 0, made: true })
     }
 
-    /// Writes the buffer and syncs it; after a failure nothing of it is left.
-    fn store(&mut self, target: Target, write: u64, written: &[Written]) -> Result<()> {
+    /// Writes the buffer, which holds records of these `sizes`, and syncs it; after a failure nothing of it is left.
+    fn store(&mut self, target: Target, write: u64, sizes: impl Iterator<Item = usize>) -> Result<()> {
         let file = &target.file;
         if let Err(error) = file.append(&self.buffer).and_then(|()| file.sync()) {
             return Err(self.undo(&**file, target.size, &error));
@@ -137,7 +154,7 @@ impl Writer {
             state.segments.push_back(Segment::new(write, target.salt, target.file, Vec::new()));
         }
         if let Some(last) = state.segments.back_mut() {
-            last.grow(written.iter().flat_map(|(sizes, _)| sizes.iter().copied()));
+            last.grow(sizes);
         }
         Ok(())
     }
@@ -145,7 +162,7 @@ impl Writer {
     /// Takes a failed write back. A full disk may become free again; after any other failure nobody knows what is on
     /// it, and nothing more is written until the log was opened again.
     fn undo(&mut self, file: &dyn DiskFile, size: u64, error: &std::io::Error) -> Error {
-        let told = io_error(error, "writing the log");
+        let told = disk_error(error, "writing the log");
         let undone = file.cut(size).and_then(|()| file.sync());
         if told.code() != "log.full" || undone.is_err() {
             let message = format!("{}; the log takes nothing more until it is opened again", told.message());
@@ -158,7 +175,7 @@ impl Writer {
     fn truncate(&mut self, from: u64) -> Result<u64> {
         self.is_whole()?;
         let mut state = self.shared.lock();
-        let failed = |error| io_error(&error, "cutting the log");
+        let failed = |error| disk_error(&error, "cutting the log");
         while state.segments.len() > 1
             && let Some(last) = state.segments.back().filter(|segment| segment.first >= from)
         {
@@ -175,12 +192,31 @@ impl Writer {
         Ok(state.segments.back().map_or(state.base, Segment::next))
     }
 
+    /// Removes every segment and makes an empty one that begins at `next`.
+    fn restart(&mut self, next: u64) -> Result<u64> {
+        self.is_whole()?;
+        let mut state = self.shared.lock();
+        let failed = |error| disk_error(&error, "beginning the log again");
+        while let Some(last) = state.segments.back() {
+            self.shared.disk.remove(&name(last.first)).map_err(failed)?;
+            state.base = last.first;
+            state.segments.pop_back();
+        }
+        let (header, salt) = segment::header(next);
+        self.shared.disk.remove(&name(next)).map_err(failed)?;
+        let file: Arc<dyn DiskFile> = self.shared.disk.create(&name(next)).map_err(failed)?.into();
+        file.append(&header).and_then(|()| file.sync()).map_err(failed)?;
+        state.base = next;
+        state.segments.push_back(Segment::new(next, salt, file, Vec::new()));
+        Ok(next)
+    }
+
     fn purge(&mut self, to: u64) -> Result<u64> {
         let mut state = self.shared.lock();
         while state.segments.len() > 1
             && let Some(first) = state.segments.front().filter(|segment| segment.next() <= to)
         {
-            let failed = |error| io_error(&error, "purging the log");
+            let failed = |error| disk_error(&error, "purging the log");
             self.shared.disk.remove(&name(first.first)).map_err(failed)?;
             state.segments.pop_front();
         }

@@ -29,7 +29,8 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn open(disk: &SimulatedDisk) -> SegmentRunLog {
-    SegmentRunLog::open(disk.clone(), LogSettings { segment_bytes: SEGMENT }).expect("the disk is sound")
+    SegmentRunLog::open(disk.clone(), LogSettings { segment_bytes: SEGMENT, ..LogSettings::default() })
+        .expect("the disk is sound")
 }
 
 async fn content(log: &dyn RunLog) -> Vec<(RunId, Vec<Bytes>)> {

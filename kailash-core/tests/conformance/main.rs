@@ -22,7 +22,7 @@ fn the_run_log_in_memory_keeps_the_rules() {
 }
 
 fn on_disk() -> Arc<SegmentRunLog> {
-    let settings = LogSettings { segment_bytes: 4096 };
+    let settings = LogSettings { segment_bytes: 4096, ..LogSettings::default() };
     Arc::new(SegmentRunLog::open(SimulatedDisk::default(), settings).expect("an empty disk opens"))
 }
 

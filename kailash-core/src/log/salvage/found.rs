@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        disk::{Disk, DiskFile, io_error},
+        disk::{Disk, DiskFile, disk_error},
         record,
         runs::{FORGOTTEN, HEAD, RECORD, parse},
     },
@@ -117,7 +117,7 @@ impl Salvage {
 
     /// Takes in one segment, which ends before record `limit`; gives what it lacks.
     fn take_in(&mut self, part: &Part, limit: Option<u64>) -> Result<Vec<Hole>> {
-        let failed = |error| io_error(&error, &format!("segment {}", part.name));
+        let failed = |error| disk_error(&error, &format!("segment {}", part.name));
         let (bytes, unreadable) = bytes(&*part.file, usize::MAX).map_err(failed)?;
         let segment = Segment { bytes: &bytes, first: part.first, salt: part.salt, limit };
         let (records, holes) = scan(segment, unreadable.last().map(|bad| bad.end));

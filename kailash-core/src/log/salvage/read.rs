@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::super::{
-    disk::{Disk, DiskFile, io_error},
+    disk::{Disk, DiskFile, disk_error},
     segment::{self, START, first_of, name},
 };
 use crate::Result;
@@ -28,10 +28,10 @@ pub(super) struct Part {
 /// # Errors
 /// Code `format.newer` for segments of a later version; failing storage.
 pub(super) fn parts(disk: &dyn Disk) -> Result<Vec<Part>> {
-    let names = disk.list().map_err(|error| io_error(&error, "the log's folder"))?;
+    let names = disk.list().map_err(|error| disk_error(&error, "the log's folder"))?;
     let mut parts = Vec::new();
     for (named, name) in names.into_iter().filter_map(|name| Some((first_of(&name)?, name))) {
-        let failed = |error| io_error(&error, &format!("segment {name}"));
+        let failed = |error| disk_error(&error, &format!("segment {name}"));
         let file: Arc<dyn DiskFile> = disk.open(&name).map_err(failed)?.into();
         let (bytes, _) = bytes(&*file, START).map_err(failed)?;
         let (first, salt, wrong) = match segment::read_header(&bytes)? {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{RunId, exec::RunLog, testing::SimulatedDisk};
 
-const SMALL: LogSettings = LogSettings { segment_bytes: 700 };
+const SMALL: LogSettings = LogSettings { segment_bytes: 700, wait_for_room: false };
 
 fn run(n: u128) -> RunId {
     RunId::from_u128(n)
