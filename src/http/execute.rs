@@ -160,7 +160,7 @@ async fn execute(
         Mode::Async => {
             let submitted = runs.submit(request)?;
             let repeated = submitted.repeated;
-            (pending(app, submitted).await?, repeated)
+            (Box::pin(pending(app, submitted)).await?, repeated)
         }
         Mode::Stream => {
             let submitted = runs.submit(request)?;

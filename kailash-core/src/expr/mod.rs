@@ -3,6 +3,7 @@
 //! The language is that of Jinja2 expressions as minijinja implements it: `error < 0.01 and iteration > 2`.
 
 mod limits;
+mod path;
 
 use std::{
     fmt,
@@ -54,6 +55,8 @@ pub fn check_operators(source: &str, most: usize) -> Result<()> {
 /// A compiled expression.
 pub struct Expr {
     source: Text,
+    /// The names of one that only looks something up, such as `item.price`.
+    path: Option<Box<[Text]>>,
     compiled: Expression<'static, 'static>,
 }
 
@@ -75,7 +78,7 @@ impl Expr {
             let detail = error.detail().unwrap_or("not an expression").to_owned();
             Error::invalid("expression.syntax", format!("`{source}`: {detail}"))
         })?;
-        Ok(Self { source: source.into(), compiled })
+        Ok(Self { source: source.into(), path: path::of(source), compiled })
     }
 
     /// The source text.
@@ -90,13 +93,22 @@ impl Expr {
     /// Kind `Limit`, code `expression.fuel`, if it takes more than [`FUEL`] instructions; kind `Invalid`, code
     /// `expression.eval`, for an unknown name or operands that do not fit.
     pub fn eval(&self, variables: impl Into<Arc<Map>>) -> Result<Value> {
-        let variables = Jinja::from_object(MapView(variables.into()));
+        let variables = variables.into();
+        if let Some(found) = self.path.as_ref().and_then(|path| path::find(&variables, path)) {
+            return self.checked(found);
+        }
+        let variables = Jinja::from_object(MapView(variables));
         let result = self.compiled.eval(variables).map_err(|error| self.error(&error))?;
         let value = from_jinja(&result).ok_or_else(|| {
             Error::invalid("expression.eval", format!("`{}` has no value", self.source))
                 .with_hint("is every name in it spelled right?")
         })?;
-        // What holds what was there may be deeper than anything that was: turn after turn in a cycle, without end.
+        self.checked(value)
+    }
+
+    /// Refuses what is nested too deep: what holds what was there may be deeper than anything that was, turn after turn
+    /// in a cycle, without end.
+    fn checked(&self, value: Value) -> Result<Value> {
         if value.is_deeper(MAX_DEPTH) {
             let message = format!("`{}` is nested more than {MAX_DEPTH} levels deep", self.source);
             return Err(Error::new(ErrorKind::Limit, "value.depth", message).with_retry(crate::Retry::Never));
@@ -245,6 +257,25 @@ mod tests {
             Expr::compile("{'a': xs, 'b': [n]}").unwrap().eval(variables).unwrap(),
             value!({"a": [1, 2], "b": [7]})
         );
+    }
+
+    #[test]
+    fn what_is_only_looked_up_is_what_the_engine_finds_and_keeps_its_form() {
+        let bytes = Value::bytes(vec![1, 2]);
+        let variables = map(value!({"a": {"b": {"c": null}, "items": [1]}, "raw": (bytes.clone())}));
+        for source in ["a", "a.b", "a.b.c", "a.items"] {
+            let plain = Expr::compile(source).unwrap().eval(variables.clone()).unwrap();
+            // What is in parentheses goes to the engine.
+            let found = Expr::compile(&format!("({source})")).unwrap().eval(variables.clone()).unwrap();
+            assert_eq!(plain, found, "{source}");
+        }
+        assert_eq!(Expr::compile("raw").unwrap().eval(variables.clone()).unwrap(), bytes);
+        for source in ["a.x", "a.b.c.d", "x", "x.y"] {
+            assert_eq!(
+                Expr::compile(source).unwrap().eval(variables.clone()).unwrap_err().code(),
+                "expression.eval"
+            );
+        }
     }
 
     #[test]

@@ -149,7 +149,7 @@ fn a_log_that_may_wait_for_room_goes_on_with_what_waited() {
     assert_eq!(all(&open(&disk).unwrap()), records);
 
     disk.set_capacity(Some(0));
-    let log = SegmentLog::open(disk.clone(), waiting).unwrap();
+    let log = SegmentLog::open(disk, waiting).unwrap();
     let never = log.append(vec![body(10, 50)]).unwrap();
     until(|| log.waits_for_room());
     drop(log);

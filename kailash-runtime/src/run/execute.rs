@@ -215,14 +215,19 @@ pub(super) async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static
             (RunStatus::Failed, Some(error))
         }
         End::Broken(error) => (RunStatus::Failed, Some(error)),
-        End::Parked(wait) => return over.park(wait).await,
+        // Boxed, as what follows, because most runs never come here: a run's future is as large as its largest branch.
+        End::Parked(wait) => return Box::pin(over.park(wait)).await,
         End::Through => match errors.first() {
             Some(first) => (RunStatus::Failed, Some(first.error.clone())),
             None => (RunStatus::Completed, None),
         },
     };
     // Written before anybody is told.
-    let (status, error) = match (run.end_journal(status, error.as_ref()).await, error) {
+    let written = match run.is_journalled() {
+        true => Box::pin(run.end_journal(status, error.as_ref())).await,
+        false => Ok(()),
+    };
+    let (status, error) = match (written, error) {
         // What is not durable is not told: after a restart the run may go on.
         (Err(lost), _) => (RunStatus::Failed, Some(lost)),
         (Ok(()), error) => (status, error),

@@ -125,6 +125,11 @@ impl Run {
         }
     }
 
+    /// Whether a journal keeps what it does.
+    pub(crate) fn is_journalled(&self) -> bool {
+        self.engine.settings.journal.is_some()
+    }
+
     fn journal(&self) -> Result<&Journal> {
         self.engine.settings.journal.as_ref().ok_or_else(|| Error::internal("a run without a journal"))
     }

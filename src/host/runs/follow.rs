@@ -71,7 +71,7 @@ impl Runs {
         let runs = self.clone();
         let drive = async move {
             let told = Told::from(prepared.drive().await);
-            let ended = Arc::new(runs.ended(run, version, told));
+            let ended = runs.ended(run, version, told);
             // Nobody may be waiting.
             sender.send_replace(Some(Arc::clone(&ended)));
             runs.0.changed.notify_waiters();
@@ -104,7 +104,7 @@ impl Runs {
     }
 
     /// Notes the end of a run.
-    fn ended(&self, run: RunId, version: u32, told: Told) -> Ended {
+    fn ended(&self, run: RunId, version: u32, told: Told) -> Arc<Ended> {
         let Told { status, results, error, errors, wait } = told;
         let at = self.now();
         let mut state = self.lock();
@@ -122,13 +122,14 @@ impl Runs {
             None => (kailash_core::Text::default(), at),
         };
         let ended = Ended { run, workflow, version, status, began, at, results, error, errors, wait };
+        let ended = Arc::new(ended);
         if self.0.kept.is_none() {
             if state.remembered.len() == REMEMBERED
                 && let Some(oldest) = state.remembered.pop_front()
             {
                 state.table.remove(oldest.run);
             }
-            state.remembered.push_back(Arc::new(ended.clone()));
+            state.remembered.push_back(Arc::clone(&ended));
         }
         drop(state);
         self.0.metrics.run_ended(&ended);
