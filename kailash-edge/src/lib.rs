@@ -1,3 +1,5 @@
-//! The edge platform of Kailash. At present: the lifecycle of an edge host.
+//! The edge platform of Kailash: coordination of hosts by Raft, and the lifecycle of a host.
 
+pub mod coordinate;
 pub mod lifecycle;
+pub mod table;

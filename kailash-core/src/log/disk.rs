@@ -5,6 +5,7 @@ use std::{
     io::{self, ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::{Error, ErrorKind as Kind, Result, Retry};
@@ -42,6 +43,24 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// It cannot be removed.
     fn remove(&self, name: &str) -> io::Result<()>;
+}
+
+impl<D: Disk + ?Sized> Disk for Arc<D> {
+    fn list(&self) -> io::Result<Vec<String>> {
+        (**self).list()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        (**self).create(name)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        (**self).open(name)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        (**self).remove(name)
+    }
 }
 
 /// A file that grows at its end.

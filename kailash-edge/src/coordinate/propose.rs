@@ -1,0 +1,132 @@
+//! Proposing a command: here if this member leads, else by asking whoever does, until it is carried out or too late.
+
+use std::time::Duration;
+
+use kailash_core::{Error, ErrorKind, Result, Retry};
+use openraft::{
+    async_runtime::watch::WatchReceiver,
+    errors::{ClientWriteError, RaftError},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    Coordinator,
+    coordinator::stopped,
+    net::{Ask, Told},
+    raft::{Applied, Member, MemberId, Proposed},
+    state::{Answer, Command, Proposal},
+};
+
+/// How long until a leader is looked for again after it could not be asked.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// A command that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Its log index.
+    pub index: u64,
+    /// The term in which it was proposed.
+    pub term: u64,
+    /// What it answers.
+    pub answer: Answer,
+}
+
+impl Coordinator {
+    /// Proposes `command` and waits until a majority has it and it was carried out. It is carried out once, however often
+    /// it had to be sent.
+    ///
+    /// # Errors
+    /// The refusal of the command; kind `Limit`, code `coordinate.too_large`; kind `Unavailable`, code
+    /// `coordinate.no_quorum`, if it was not carried out in time: whether it will be nobody knows.
+    pub async fn propose(&self, command: Command) -> Result<Carried> {
+        let numbered = self.request();
+        let at = u64::try_from(self.0.clock.now().unix_millis()).unwrap_or_default();
+        let proposed = Proposed::of(&Proposal { request: numbered.request, at, command })?;
+        let (bytes, most) = (proposed.0.len(), self.0.settings.max_proposal);
+        if bytes > most {
+            let message = format!("a proposal of {bytes} bytes, more than {most}");
+            return Err(
+                Error::new(ErrorKind::Limit, "coordinate.too_large", message).with_retry(Retry::Never)
+            );
+        }
+        match self.until_led(|| Ask::Propose(proposed.clone())).await? {
+            Told::Proposed { index, term, applied: Applied(Some(answered)) } => {
+                Ok(Carried { index, term, answer: answered? })
+            }
+            _ => Err(Error::internal("a proposal was answered with something else")),
+        }
+    }
+
+    /// Asks whoever leads until it answers, or until it is too late.
+    pub(super) async fn until_led(&self, ask: impl Fn() -> Ask) -> Result<Told> {
+        let until = Instant::now() + self.0.settings.patience;
+        let mut why = None;
+        loop {
+            let answered = match self.leader() {
+                Some((id, _)) if id == self.member() => timeout_at(until, self.ask_here(ask())).await,
+                Some((id, member)) => timeout_at(until, self.ask_peer(id, &member, ask())).await,
+                None => Ok(Ok(Told::Leader(None))),
+            };
+            match answered {
+                Ok(Ok(Told::Leader(_))) => {}
+                Ok(Ok(told)) => return Ok(told),
+                Ok(Err(error)) if may_pass(&error) => why = Some(error),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(no_quorum(why.as_ref())),
+            }
+            let mut metrics = self.0.raft.metrics();
+            let changed = async {
+                tokio::select! {
+                    _ = metrics.changed() => {}
+                    () = sleep(AGAIN) => {}
+                }
+            };
+            if timeout_at(until, changed).await.is_err() || Instant::now() >= until {
+                return Err(no_quorum(why.as_ref()));
+            }
+        }
+    }
+
+    async fn ask_here(&self, ask: Ask) -> Result<Told> {
+        match ask {
+            Ask::Propose(proposed) => self.carry_out(proposed).await,
+            Ask::ReadIndex => self.read_index().await,
+            Ask::Join { id, member, voter } => self.admit(id, member, voter).await,
+            Ask::Leave { id } => self.dismiss(id).await,
+        }
+    }
+
+    async fn ask_peer(&self, id: MemberId, member: &Member, ask: Ask) -> Result<Told> {
+        self.0.peers.at(&member.address, Some(id)).ask(&ask, self.0.settings.patience).await
+    }
+
+    /// Carries a proposal out, as the leader.
+    pub(super) async fn carry_out(&self, proposed: Proposed) -> Result<Told> {
+        if self.0.log.waits_for_room() {
+            let error = Error::new(ErrorKind::Unavailable, "log.full", "the leader's disk is full");
+            return Err(error.with_retry(Retry::After(Duration::from_secs(1))));
+        }
+        match self.0.raft.client_write(proposed).await {
+            Ok(written) => {
+                let (index, term) = (written.log_id.index, written.log_id.leader_id.term);
+                Ok(Told::Proposed { index, term, applied: written.data })
+            }
+            Err(RaftError::APIError(
+                ClientWriteError::ForwardToLeader(forward) | ClientWriteError::LogEntryDiscarded(forward),
+            )) => Ok(Told::Leader(forward.leader_id.zip(forward.leader_node))),
+            Err(error) => Err(stopped(&error)),
+        }
+    }
+}
+
+/// Whether asking again may help.
+fn may_pass(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) && error.retry() != Retry::Never
+}
+
+fn no_quorum(why: Option<&Error>) -> Error {
+    let why = why.map(|error| format!(": {}", error.message())).unwrap_or_default();
+    let message = format!("no majority of the members answered in time{why}");
+    Error::new(ErrorKind::Unavailable, "coordinate.no_quorum", message)
+        .with_hint("what was asked for may still be carried out; `kailash cluster status` shows the members")
+}

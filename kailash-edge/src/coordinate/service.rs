@@ -1,0 +1,102 @@
+//! What a member does by itself: ends what was not renewed, as the leader, and makes snapshots when they are due.
+
+use std::{sync::Arc, time::Duration};
+
+use kailash_core::exec::Monotonic;
+use openraft::async_runtime::watch::WatchReceiver;
+use tokio_util::sync::CancellationToken;
+
+use super::{Coordinator, expiry::Deadlines};
+
+/// How many bytes of changes are kept in memory until a snapshot is made: this, or a share of the last snapshot.
+const CHANGES: usize = 2 << 20;
+/// The share of the last snapshot.
+const SHARE: u64 = 8;
+/// How many bytes of changes are kept in memory at most.
+const MOST_CHANGES: usize = 32 << 20;
+/// How many bytes the log may take until a snapshot is made, at least.
+const LOG: u64 = 16 << 20;
+/// How long nothing is looked at, at most.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What a member does by itself.
+pub struct CoordinatorService {
+    coordinator: Coordinator,
+    deadlines: Option<Deadlines>,
+    /// How many bytes the log takes that the last snapshot could not free.
+    log_rest: u64,
+}
+
+impl CoordinatorService {
+    pub(super) fn new(coordinator: Coordinator) -> Self {
+        Self { coordinator, deadlines: None, log_rest: 0 }
+    }
+
+    /// Works until `stop`, then ends taking part.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let shared = Arc::clone(&self.coordinator.0);
+        let mut progress = shared.machine.progress();
+        let mut metrics = shared.raft.metrics();
+        loop {
+            let now = shared.clock.monotonic();
+            self.end_what_is_over(now);
+            self.snapshot_if_due();
+            let next = self.deadlines.as_ref().and_then(Deadlines::next);
+            let wait = next.map_or(LOOK, |at| at.saturating_since(now).min(LOOK));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                changed = progress.changed() => if changed.is_err() { break },
+                changed = metrics.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        if let Err(error) = self.coordinator.stop().await {
+            tracing::warn!(%error, "the Raft group did not stop well");
+        }
+    }
+
+    /// Proposes the end of what was not renewed in time, if this member leads.
+    fn end_what_is_over(&mut self, now: Monotonic) {
+        let shared = &self.coordinator.0;
+        let times = shared.machine.take_times();
+        if !shared.raft.is_leader() {
+            self.deadlines = None;
+            return;
+        }
+        let deadlines = self.deadlines.get_or_insert_with(|| {
+            // Those that were taken just now are among them.
+            shared.machine.look(|machine, _| Deadlines::all(machine.meta.timers(), now))
+        });
+        for (timed, timer) in times {
+            deadlines.set(timed, timer, now);
+        }
+        for command in deadlines.over(now) {
+            let coordinator = self.coordinator.clone();
+            tokio::spawn(async move {
+                if let Err(error) = coordinator.propose(command).await {
+                    // Whoever leads next begins its time anew.
+                    tracing::debug!(%error, "what was not renewed was not ended");
+                }
+            });
+        }
+    }
+
+    fn snapshot_if_due(&mut self) {
+        let shared = &self.coordinator.0;
+        let (changes, table) = shared.machine.weight();
+        let share = usize::try_from(table / SHARE).unwrap_or(usize::MAX).min(MOST_CHANGES);
+        let log = shared.log.bytes();
+        self.log_rest = self.log_rest.min(log);
+        if changes < CHANGES.max(share) && log - self.log_rest < LOG.max(table) {
+            return;
+        }
+        self.log_rest = log;
+        let raft = shared.raft.clone();
+        tokio::spawn(async move {
+            if let Err(error) = raft.trigger().snapshot().await {
+                tracing::debug!(%error, "no snapshot");
+            }
+        });
+    }
+}

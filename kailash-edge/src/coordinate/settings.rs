@@ -1,0 +1,80 @@
+//! How a member takes part.
+
+use std::time::Duration;
+
+use kailash_core::{Error, Result, Text};
+use openraft::{Config, SnapshotPolicy};
+
+/// How a member takes part.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name of its host.
+    pub host: Text,
+    /// Where peers reach it, as `host:port`; empty for a member that is alone and listens nowhere.
+    pub address: Text,
+    /// What all members know.
+    pub token: String,
+    /// How often a leader lets the others hear from it.
+    pub heartbeat: Duration,
+    /// How long a leader may be silent before somebody else stands: a time between these.
+    pub election: (Duration, Duration),
+    /// How long a request waits for the group to answer.
+    pub patience: Duration,
+    /// The largest proposal, in bytes.
+    pub max_proposal: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: "localhost".into(),
+            address: Text::default(),
+            token: String::new(),
+            heartbeat: Duration::from_millis(100),
+            election: (Duration::from_millis(300), Duration::from_millis(500)),
+            patience: Duration::from_secs(5),
+            max_proposal: 1 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// Kind `Invalid`, code `coordinate.settings`.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::invalid("coordinate.settings", what.to_owned()));
+        if self.heartbeat.is_zero() || self.heartbeat * 2 > self.election.0 {
+            return wrong("a leader must be heard twice at least before somebody else stands");
+        }
+        if self.election.0 >= self.election.1 || self.election.1 > Duration::from_secs(60) {
+            return wrong("the election times are a span below 60 s");
+        }
+        if !(1024..=16 << 20).contains(&self.max_proposal) {
+            return wrong("max_proposal is from 1 KiB to 16 MiB");
+        }
+        Ok(())
+    }
+
+    /// What openraft is told.
+    ///
+    /// # Errors
+    /// Kind `Invalid`, code `coordinate.settings`.
+    pub(super) fn raft(&self) -> Result<Config> {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let config = Config {
+            cluster_name: "kailash".to_owned(),
+            heartbeat_interval: millis(self.heartbeat),
+            election_timeout_min: millis(self.election.0),
+            election_timeout_max: millis(self.election.1),
+            install_snapshot_timeout: 60_000,
+            // When the next snapshot is due is decided by how much memory and log the last changes take.
+            snapshot_policy: SnapshotPolicy::Never,
+            max_in_snapshot_log_to_keep: 1000,
+            enable_pre_vote: Some(true),
+            ..Config::default()
+        };
+        config.validate().map_err(|error| Error::invalid("coordinate.settings", error.to_string()))
+    }
+}

@@ -1,0 +1,7 @@
+//! Members in one process that speak to each other over loopback.
+
+mod cluster;
+mod group;
+mod strangers;
+
+pub(super) use cluster::{Cluster, Host};
