@@ -12,6 +12,7 @@ use openraft::RaftMetrics;
 use super::{
     Settings,
     identity::{Identity, IdentityFile, draw},
+    keeper::Kept,
     net::{Answering, Ask, ClusterKey, Dial, Known, Local, Network, Peers, Told},
     raft::{Member, MemberId, Raft, Types},
     service::CoordinatorService,
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) log: LogStore,
     pub(super) machine: MachineStore,
     identity: Mutex<IdentityFile>,
+    pub(super) kept: Kept,
     requests: Requests,
 }
 
@@ -68,7 +70,8 @@ impl Coordinator {
         let [client, _] = draw()?;
         let requests = Requests { client: client.max(1), next: AtomicU64::new(1), open: Mutex::default() };
         let identity = Mutex::new(identity);
-        let shared = Shared { settings, clock, peers, raft, log, machine, identity, requests };
+        let kept = Kept::default();
+        let shared = Shared { settings, clock, peers, raft, log, machine, identity, kept, requests };
         let coordinator = Self(Arc::new(shared));
         Ok((coordinator.clone(), CoordinatorService::new(coordinator)))
     }

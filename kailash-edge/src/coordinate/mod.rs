@@ -9,8 +9,10 @@
 //! no configuration and listens nowhere; it grows by members that join.
 
 mod coordinator;
+mod embedded;
 mod expiry;
 mod identity;
+mod keeper;
 mod members;
 pub mod net;
 mod propose;
@@ -24,6 +26,7 @@ pub mod store;
 mod tests;
 
 pub use coordinator::Coordinator;
+pub use embedded::Coordination;
 pub use propose::Carried;
 pub use read::{Consistency, Reading};
 pub use service::CoordinatorService;

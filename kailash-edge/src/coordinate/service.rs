@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use kailash_core::exec::Monotonic;
 use openraft::async_runtime::watch::WatchReceiver;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{Coordinator, expiry::Deadlines};
+use super::{Coordinator, expiry::Deadlines, keeper::RENEWAL};
 
 /// How many bytes of changes are kept in memory until a snapshot is made: this, or a share of the last snapshot.
 const CHANGES: usize = 2 << 20;
@@ -37,6 +38,15 @@ impl CoordinatorService {
         let shared = Arc::clone(&self.coordinator.0);
         let mut progress = shared.machine.progress();
         let mut metrics = shared.raft.metrics();
+        let keeping = self.coordinator.clone();
+        let renewing = tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
+            let mut renewals = tokio::time::interval(RENEWAL);
+            renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                renewals.tick().await;
+                keeping.renew_kept().await;
+            }
+        }));
         loop {
             let now = shared.clock.monotonic();
             self.end_what_is_over(now);
@@ -51,6 +61,7 @@ impl CoordinatorService {
                 () = tokio::time::sleep(wait) => {}
             }
         }
+        renewing.abort();
         if let Err(error) = self.coordinator.stop().await {
             tracing::warn!(%error, "the Raft group did not stop well");
         }

@@ -1,3 +1,5 @@
+//! Tables on a disk that loses its power, is full and damages what it holds.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -38,6 +38,10 @@ pub enum Answer {
     },
     /// A proposal was accepted.
     Accepted {
+        /// The log index at which it was accepted first.
+        index: u64,
+        /// Its place in the group, among proposals and events, from 0.
+        place: u64,
         /// When.
         at: Hlc,
     },

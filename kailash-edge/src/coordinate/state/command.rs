@@ -171,6 +171,8 @@ pub enum Command {
     Propose {
         /// The group.
         group: Text,
+        /// Names it in its group: one that was accepted before is accepted once. Without an id it is new.
+        id: Option<Text>,
         /// Who proposes.
         proposer: Text,
         /// What is proposed.

@@ -75,7 +75,9 @@ impl<K: Keys> Turn<'_, K> {
             Command::Release { lease, token } => leases::release(self, lease, token),
             Command::HandOver { lease, token, to } => leases::hand_over(self, lease, token, to),
             Command::Lapse { lease, token, renewals } => leases::lapse(self, lease, token, renewals),
-            Command::Propose { group, proposer, proposal } => order::propose(self, group, proposer, proposal),
+            Command::Propose { group, id, proposer, proposal } => {
+                order::propose(self, group, id, proposer, proposal)
+            }
             Command::Order { group, events } => order::order(self, &group, events),
         }
     }

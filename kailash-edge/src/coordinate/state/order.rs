@@ -16,15 +16,23 @@ pub(super) const REMEMBERED: u64 = 65_536;
 pub(super) fn propose<K: Keys>(
     turn: &mut Turn<'_, K>,
     group: Text,
+    id: Option<Text>,
     proposer: Text,
     proposal: Encoded,
 ) -> Result<Answered> {
-    if let Err(refusal) = check_name("group", &group) {
+    let id = id.unwrap_or_else(|| turn.index.to_string().into());
+    if let Err(refusal) = check_name("group", &group).and_then(|()| check_name("proposal id", &id)) {
         return Ok(Err(refusal));
     }
+    let mut places = Places::of(turn.keys, &group, turn.index)?;
+    if let Some(Place { place, index }) = places.of_event(&id)? {
+        return Ok(Ok(Answer::Accepted { index, place, at: turn.at }));
+    }
+    let (first, place) = (places.count, places.take(&id));
+    places.keep(first)?;
     turn.keys.put(Space::Accepted.key(&group), proposal.0.clone());
     turn.tell(What::Accepted { group, proposer, proposal });
-    Ok(Ok(Answer::Accepted { at: turn.at }))
+    Ok(Ok(Answer::Accepted { index: turn.index, place, at: turn.at }))
 }
 
 pub(super) fn order<K: Keys>(
@@ -36,7 +44,7 @@ pub(super) fn order<K: Keys>(
         Ok(named) => named,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let mut places = Places::of(turn.keys, group)?;
+    let mut places = Places::of(turn.keys, group, turn.index)?;
     let sorted = match places.sort(named)? {
         Ok(sorted) => sorted,
         Err(refusal) => return Ok(Err(refusal)),
@@ -46,7 +54,7 @@ pub(super) fn order<K: Keys>(
     let mut told = Vec::new();
     for Named { id, data, .. } in sorted {
         let (place, duplicate) = match places.of_event(&id)? {
-            Some(place) => (place, true),
+            Some(Place { place, .. }) => (place, true),
             None => (places.take(&id), false),
         };
         if !duplicate {
@@ -78,10 +86,32 @@ fn named(index: u64, events: Vec<NewEvent>) -> std::result::Result<Vec<Named>, R
     Ok(named)
 }
 
+/// Where an event was put.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its place in the group.
+    place: u64,
+    /// The log index at which it got it.
+    index: u64,
+}
+
+impl Place {
+    fn encode(self) -> Bytes {
+        [self.place.to_le_bytes(), self.index.to_le_bytes()].concat().into()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self> {
+        let (place, index) = bytes.split_at_checked(8).unwrap_or_default();
+        Ok(Self { place: number(place)?, index: number(index)? })
+    }
+}
+
 /// The places of a group's events.
 struct Places<'k, K> {
     keys: &'k mut K,
     group: Text,
+    /// The log index of the command that takes places.
+    index: u64,
     /// The place that the next event gets.
     count: u64,
     /// Events that get their places now.
@@ -89,18 +119,18 @@ struct Places<'k, K> {
 }
 
 impl<'k, K: Keys> Places<'k, K> {
-    fn of(keys: &'k mut K, group: &Text) -> Result<Self> {
+    fn of(keys: &'k mut K, group: &Text, index: u64) -> Result<Self> {
         let count = keys.get(&Space::Count.key(group))?.map_or(Ok(0), |bytes| number(&bytes))?;
-        Ok(Self { keys, group: group.clone(), count, new: BTreeMap::new() })
+        Ok(Self { keys, group: group.clone(), index, count, new: BTreeMap::new() })
     }
 
     /// The place of an event that has one.
-    fn of_event(&self, id: &Text) -> Result<Option<u64>> {
+    fn of_event(&self, id: &Text) -> Result<Option<Place>> {
         if let Some(place) = self.new.get(id) {
-            return Ok(Some(*place));
+            return Ok(Some(Place { place: *place, index: self.index }));
         }
         let key = Space::Event.key_of(&[self.group.as_bytes(), id.as_bytes()]);
-        self.keys.get(&key)?.map(|bytes| number(&bytes)).transpose()
+        self.keys.get(&key)?.map(|bytes| Place::decode(&bytes)).transpose()
     }
 
     fn take(&mut self, id: &Text) -> u64 {
@@ -162,7 +192,8 @@ impl<'k, K: Keys> Places<'k, K> {
         let by_place = |place: u64| Space::Place.key_of(&[group, &place.to_be_bytes()]);
         let by_id = |id: &[u8]| Space::Event.key_of(&[group, id]);
         for (id, place) in &self.new {
-            self.keys.put(by_id(id.as_bytes()), Bytes::copy_from_slice(&place.to_le_bytes()));
+            let at = Place { place: *place, index: self.index };
+            self.keys.put(by_id(id.as_bytes()), at.encode());
             self.keys.put(by_place(*place), Bytes::copy_from_slice(id.as_bytes()));
         }
         for place in first.saturating_sub(REMEMBERED)..self.count.saturating_sub(REMEMBERED) {

@@ -1,3 +1,5 @@
+//! What commands lead to.
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -271,6 +273,27 @@ fn only_so_many_events_are_remembered() {
     bench.places(many(super::order::REMEMBERED, super::order::REMEMBERED + 10));
     assert_eq!(bench.machine.keys.len(), full, "as many are forgotten as come");
     assert!(!bench.places(many(0, 1))[0].2, "the first is forgotten");
+}
+
+#[test]
+fn a_proposal_is_accepted_once_under_its_id() {
+    let mut bench = Bench::default();
+    let propose = |id: Option<&str>| Command::Propose {
+        group: "g".into(),
+        id: id.map(Text::from),
+        proposer: "a".into(),
+        proposal: encoded(1),
+    };
+    let accepted = |bench: &mut Bench, id| match bench.apply(propose(id)).unwrap() {
+        Answer::Accepted { index, place, .. } => (index, place),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(accepted(&mut bench, Some("x")), (1, 0));
+    assert_eq!(accepted(&mut bench, Some("y")), (2, 1));
+    assert_eq!(accepted(&mut bench, Some("x")), (1, 0));
+    assert!(bench.told.is_empty(), "nobody is told twice");
+    assert_eq!(accepted(&mut bench, None), (4, 2));
+    assert_eq!(accepted(&mut bench, None), (5, 3));
 }
 
 #[test]

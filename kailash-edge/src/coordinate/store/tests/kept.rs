@@ -1,3 +1,5 @@
+//! Keys in memory and on disk.
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! The Raft log.
+
 use std::sync::Arc;
 
 use kailash_core::{Result, testing::SimulatedDisk};

@@ -1,3 +1,5 @@
+//! The state and its snapshots.
+
 use std::sync::Arc;
 
 use futures_util::stream;

@@ -1,3 +1,5 @@
+//! Small files.
+
 use std::sync::Arc;
 
 use kailash_core::{log::Disk, testing::SimulatedDisk};
