@@ -2,6 +2,8 @@
 
 pub mod code;
 pub mod data;
+#[cfg(feature = "edge")]
+pub mod edge;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "kafka")]
@@ -40,6 +42,8 @@ pub fn register_all(registry: &mut Registry) -> Result<()> {
     code::register(registry)?;
     wait::register(registry)?;
     ops::register(registry)?;
+    #[cfg(feature = "edge")]
+    edge::register(registry)?;
     #[cfg(feature = "http")]
     http::register(registry)?;
     #[cfg(feature = "kafka")]
@@ -75,6 +79,8 @@ fn shared_services() -> Result<ServicesBuilder> {
         .with(ops::AuditLogs::default())?
         .with(ops::Cache::default())?
         .with(ops::NodeMetrics::default())?;
+    #[cfg(feature = "edge")]
+    let services = services.with(kailash_edge::coordinate::Coordination::temporary())?;
     #[cfg(feature = "http")]
     let services = services
         .with(http::HttpClient::default())?

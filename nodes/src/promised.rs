@@ -4,6 +4,7 @@ use kailash_core::Registry;
 
 /// The types of each feature.
 const BY_FEATURE: &[(&str, &[&str])] = &[
+    ("edge", &["EdgeCoordination"]),
     ("http", &["HTTPRequest", "RESTClient", "RateLimitedAPI", "GraphQL", "WebSocket"]),
     ("kafka", &["KafkaConsumer", "StreamPublisher"]),
     ("mqtt", &["MQTTPublish", "MQTTSubscribe"]),
@@ -12,7 +13,7 @@ const BY_FEATURE: &[(&str, &[&str])] = &[
 
 /// The types of each family that is yet to come.
 const PROMISED: &[(&str, &[&str])] = &[
-    ("coordination", &["EdgeCoordination", "EdgeStateMachine", "EdgeData", "EdgeAffinity"]),
+    ("coordination", &["EdgeStateMachine", "EdgeData", "EdgeAffinity"]),
     ("edge", &["EdgeWarming", "EdgeMonitoring", "EdgeMigration"]),
     (
         "resources",
@@ -61,7 +62,7 @@ mod tests {
         ] {
             assert!(registry.get(name).is_ok(), "{name}");
         }
-        let error = registry.get("EdgeCoordinationNode").err().unwrap();
+        let error = registry.get("EdgeStateMachineNode").err().unwrap();
         assert_eq!(error.code(), "node.type.not_built");
         assert_eq!(error.hint(), Some("the family `coordination` is yet to come"));
         for (_, names) in super::PROMISED {
@@ -85,6 +86,7 @@ mod tests {
         crate::register_all(&mut registry).unwrap();
         for (feature, names) in super::BY_FEATURE {
             let built = match *feature {
+                "edge" => cfg!(feature = "edge"),
                 "http" => cfg!(feature = "http"),
                 "kafka" => cfg!(feature = "kafka"),
                 "mqtt" => cfg!(feature = "mqtt"),

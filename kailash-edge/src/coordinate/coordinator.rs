@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use kailash_core::{Error, ErrorKind, Result, exec::Clock, log::Disk};
+use kailash_core::{Error, ErrorKind, Result, Text, exec::Clock, log::Disk};
 use openraft::RaftMetrics;
 
 use super::{
@@ -80,6 +80,12 @@ impl Coordinator {
     #[must_use]
     pub fn member(&self) -> MemberId {
         self.0.peers.local().member
+    }
+
+    /// The name of its host.
+    #[must_use]
+    pub fn host(&self) -> Text {
+        self.0.settings.host.clone()
     }
 
     /// Where this member is, as the others know it.

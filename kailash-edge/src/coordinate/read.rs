@@ -11,7 +11,7 @@ use super::{
     Coordinator,
     coordinator::stopped,
     net::{Ask, Told},
-    state::{Entry, Granted, LeaseRecord, Space, name_of},
+    state::{Entry, Granted, LeaseRecord, Space, check_name, name_of},
 };
 
 /// How new what is read must be.
@@ -42,6 +42,7 @@ impl Coordinator {
     /// Kind `Unavailable`, code `coordinate.no_quorum`, where it must not be stale and no majority answers; damaged
     /// storage.
     pub async fn get(&self, key: &str, consistency: Consistency) -> Result<Reading<Option<Entry>>> {
+        check_name("key", key)?;
         self.read(consistency, |coordinator| {
             coordinator.0.machine.look(|machine, _| Entry::find(&machine.keys, key))
         })
@@ -74,6 +75,7 @@ impl Coordinator {
     /// # Errors
     /// As [`Coordinator::get`].
     pub async fn holder(&self, lease: &str, consistency: Consistency) -> Result<Reading<Option<Granted>>> {
+        check_name("lease", lease)?;
         let name = lease.into();
         self.read(consistency, |coordinator| {
             let record = coordinator.0.machine.look(|machine, _| LeaseRecord::find(&machine.keys, lease))?;

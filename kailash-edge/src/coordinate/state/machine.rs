@@ -1,6 +1,6 @@
 //! The machine: carries commands out, one after the other.
 
-use kailash_core::{Result, Text};
+use kailash_core::Result;
 
 use super::{
     Answered, Change, Command, Fence, Hlc, Keys, Meta, Proposal, Refusal, Timed, Timer, What, leases, map,
@@ -117,7 +117,7 @@ impl<K: Keys> Turn<'_, K> {
 const MAX_NAME: usize = 512;
 
 /// Refuses what is no name of an entry, lease, group or event.
-pub(super) fn check_name(what: &str, name: &Text) -> std::result::Result<(), Refusal> {
+pub(in crate::coordinate) fn check_name(what: &str, name: &str) -> std::result::Result<(), Refusal> {
     if (1..=MAX_NAME).contains(&name.len()) && !name.contains(char::is_control) {
         return Ok(());
     }

@@ -33,6 +33,7 @@ pub use hlc::Hlc;
 pub use keys::{Keys, Space, name_of};
 pub use leases::GROUP;
 pub use leases::LeaseRecord;
+pub(super) use machine::check_name;
 pub use machine::{Effects, Machine};
 pub use map::Entry;
 pub use meta::{Meta, Timed, Timer};
