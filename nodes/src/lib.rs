@@ -29,7 +29,9 @@ pub use secret::SecretRef;
 
 use std::path::PathBuf;
 
-use kailash_core::{Registry, Result, Services, ServicesBuilder};
+use kailash_core::{Registry, Result, Services};
+#[cfg(feature = "edge")]
+use kailash_edge::coordinate::Coordination;
 
 /// Adds every type of the catalog, and names those that are promised but not built yet.
 ///
@@ -56,13 +58,23 @@ pub fn register_all(registry: &mut Registry) -> Result<()> {
     Ok(())
 }
 
+/// What the services of the catalog are given by whoever runs it.
+#[derive(Clone, Default)]
+pub struct Surroundings {
+    /// Where relative paths of files start from; the folder of the process if it is not given.
+    pub folder: Option<PathBuf>,
+    /// The cluster; one of its own, for as long as the services live, if it is not given.
+    #[cfg(feature = "edge")]
+    pub coordination: Option<Coordination>,
+}
+
 /// The services that the types of the catalog need, with default settings. Starts nothing. Relative paths of files are
 /// those of the process.
 ///
 /// # Errors
 /// None at present.
 pub fn default_services() -> Result<Services> {
-    shared_services().map(ServicesBuilder::build)
+    services(Surroundings::default())
 }
 
 /// [`default_services`], with relative paths of files taken from `folder`.
@@ -70,17 +82,21 @@ pub fn default_services() -> Result<Services> {
 /// # Errors
 /// None at present.
 pub fn default_services_in(folder: PathBuf) -> Result<Services> {
-    shared_services()?.with(data::WorkDir(folder)).map(ServicesBuilder::build)
+    services(Surroundings { folder: Some(folder), ..Surroundings::default() })
 }
 
-fn shared_services() -> Result<ServicesBuilder> {
+/// The services that the types of the catalog need, in `surroundings`. Starts nothing.
+///
+/// # Errors
+/// None at present.
+pub fn services(surroundings: Surroundings) -> Result<Services> {
     let services = Services::builder()
         .with(code::python::PythonPool::new(code::python::PythonSettings::default()))?
         .with(ops::AuditLogs::default())?
         .with(ops::Cache::default())?
         .with(ops::NodeMetrics::default())?;
     #[cfg(feature = "edge")]
-    let services = services.with(kailash_edge::coordinate::Coordination::temporary())?;
+    let services = services.with(surroundings.coordination.unwrap_or_else(Coordination::temporary))?;
     #[cfg(feature = "http")]
     let services = services
         .with(http::HttpClient::default())?
@@ -92,5 +108,9 @@ fn shared_services() -> Result<ServicesBuilder> {
     let services = services.with(mqtt::MqttClients::default())?;
     #[cfg(feature = "sql")]
     let services = services.with(sql::SqlPools::default())?;
-    Ok(services)
+    let services = match surroundings.folder {
+        Some(folder) => services.with(data::WorkDir(folder))?,
+        None => services,
+    };
+    Ok(services.build())
 }

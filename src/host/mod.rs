@@ -5,6 +5,7 @@
 //!                                                     listeners ──> Runs     (stopped)
 //! ```
 
+mod cluster;
 pub mod config;
 mod events;
 mod files;
@@ -19,6 +20,7 @@ mod tls;
 pub mod trace;
 pub mod workflows;
 
+pub use cluster::Cluster;
 pub use events::Bus;
 pub use files::random_hex;
 pub(crate) use files::whole_file;

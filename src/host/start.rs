@@ -7,11 +7,11 @@ use kailash_core::{
     exec::RunLog,
     log::{Folder, FolderBlobStore, LogSettings, SegmentRunLog},
 };
-use kailash_nodes::ops::NodeMetrics;
+use kailash_nodes::{Surroundings, ops::NodeMetrics};
 use kailash_runtime::{Journal, Settings, by_name};
 
 use super::{
-    Bus, Identity, Metrics,
+    Bus, Cluster, Identity, Metrics,
     config::Config,
     keys::Keys,
     runs::{Kept, Runs},
@@ -39,6 +39,8 @@ pub struct Host {
     pub bus: Bus,
     /// Who may do what.
     pub keys: Keys,
+    /// The hosts it acts with.
+    pub cluster: Cluster,
     supervisor: Supervisor,
 }
 
@@ -50,11 +52,11 @@ impl Host {
     pub async fn start(config: Config) -> Result<Self> {
         let mut registry = Registry::new();
         kailash_nodes::register_all(&mut registry)?;
-        let services = match &config.host.folder {
-            Some(folder) => kailash_nodes::default_services_in(folder.clone())?,
-            None => kailash_nodes::default_services()?,
-        };
-        Self::with(config, registry, services).await
+        config.validate()?;
+        let cluster = Cluster::prepare(&config);
+        let folder = config.host.folder.clone();
+        let services = Surroundings { folder, coordination: Some(cluster.coordination().clone()) };
+        Self::of(config, registry, kailash_nodes::services(services)?, cluster).await
     }
 
     /// Builds a host with the node types of `registry` and the services that they need, and lets runs go on that were cut
@@ -64,9 +66,15 @@ impl Host {
     /// A folder that cannot be used, a damaged journal, a document that cannot be registered.
     pub async fn with(config: Config, registry: Registry, services: Services) -> Result<Self> {
         config.validate()?;
+        let cluster = Cluster::prepare(&config);
+        Self::of(config, registry, services, cluster).await
+    }
+
+    async fn of(config: Config, registry: Registry, services: Services, cluster: Cluster) -> Result<Self> {
         private_folder(&config.host.data)?;
         let identity = Identity::open(&config.identity, &config.host.data)?;
         let keys = Keys::open(&config.host.data)?;
+        cluster.begin_if_told().await?;
         let kept = match config.journal.enabled {
             true => Some(open_journal(&config).await?),
             false => None,
@@ -103,7 +111,7 @@ impl Host {
         let watched = runs.clone();
         supervisor.start("journal", Policy::StopHost, move |stop| watched.clone().watch_journal(stop));
         tracing::info!(host = %identity.id, data = %config.host.data.display(), "the host is up");
-        Ok(Self { config, identity, workflows, runs, metrics, bus, keys, supervisor })
+        Ok(Self { config, identity, workflows, runs, metrics, bus, keys, cluster, supervisor })
     }
 
     /// Takes no more runs, and brings those under way to their end or puts them aside.
@@ -119,6 +127,7 @@ impl Host {
     /// Stops the host's tasks, the last first.
     pub async fn stop(&mut self) {
         self.supervisor.stop(PATIENCE).await;
+        self.cluster.stop().await;
         tracing::info!(host = %self.identity.id, "the host is at rest");
     }
 }

@@ -73,6 +73,21 @@ impl Coordinator {
         Err(Error::new(ErrorKind::Unavailable, "coordinate.join", message))
     }
 
+    /// Tells the others where this member is now, if they know of another place.
+    ///
+    /// # Errors
+    /// Kind `Unavailable`, code `coordinate.no_quorum`.
+    pub async fn announce(&self) -> Result<()> {
+        let (id, member) = (self.member(), self.own());
+        let known =
+            |membership: &openraft::Membership<MemberId, Member>| membership.get_node(&id) == Some(&member);
+        if known(self.metrics().membership_config.membership()) {
+            return Ok(());
+        }
+        let voter = self.metrics().membership_config.voter_ids().any(|voter| voter == id);
+        self.until_led(|| Ask::Join { id, member: member.clone(), voter }).await.map(drop)
+    }
+
     async fn join_at(&self, id: Option<MemberId>, address: &Text, voter: bool) -> Result<Told> {
         let peer = self.0.peers.at(address, id);
         let cluster = peer.cluster().await?;

@@ -12,7 +12,7 @@ mod telemetry;
 
 pub use layers::Layers;
 pub use sections::{
-    Config, HostSection, HttpSection, IdentitySection, JournalSection, RunsSection, RuntimeName, TlsSection,
-    WorkflowsSection,
+    ClusterSection, Config, HostSection, HttpSection, IdentitySection, JournalSection, RunsSection,
+    RuntimeName, TlsSection, WorkflowsSection,
 };
 pub use telemetry::{Endpoint, LogFormat, TelemetrySection};

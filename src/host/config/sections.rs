@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use kailash_core::{Error, Result};
+use kailash_core::{Error, ErrorKind, Result};
 use kailash_nodes::SecretRef;
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,30 @@ pub struct Config {
     pub workflows: WorkflowsSection,
     /// Who the host is among others.
     pub identity: IdentitySection,
+    /// What other hosts it acts with.
+    pub cluster: ClusterSection,
     /// What is logged, and where traces go.
     pub telemetry: TelemetrySection,
+}
+
+/// What other hosts it acts with. Without any of it a host is a cluster by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClusterSection {
+    /// The address for peers. Any other than a loopback address needs `identity.cluster_token`.
+    pub listen: Option<SocketAddr>,
+    /// Where peers reach this host, as `host:port`, if that is not what it listens on.
+    pub advertise: Option<String>,
+    /// Where a member of the cluster can be reached, as `host:port`; of several one that answers is enough.
+    pub join: Vec<String>,
+    /// Whether the host counts in majorities; one that does not only learns.
+    pub voter: bool,
+}
+
+impl Default for ClusterSection {
+    fn default() -> Self {
+        Self { listen: None, advertise: None, join: Vec::new(), voter: true }
+    }
 }
 
 /// The process and its data.
@@ -151,6 +173,38 @@ pub struct TlsSection {
     pub key: Option<PathBuf>,
 }
 
+impl ClusterSection {
+    /// Checks that strangers get nothing, and that peers find this host.
+    fn validate(&self, has_token: bool) -> Result<()> {
+        let is_open = self.listen.is_some_and(|address| !address.ip().is_loopback());
+        if is_open && !has_token {
+            let error = Error::new(
+                ErrorKind::Denied,
+                "cluster.open",
+                "peers could come from anywhere, and there is no token",
+            );
+            return Err(error
+                .at("cluster.listen")
+                .with_hint("give `identity.cluster_token`, or listen on 127.0.0.1"));
+        }
+        if !self.join.is_empty() && self.listen.is_none() {
+            let error = Error::invalid(
+                "cluster.listen",
+                "a host that joins a cluster must be reached by its members",
+            );
+            return Err(error.at("cluster.join").with_hint("give `cluster.listen` too"));
+        }
+        let is_any = self.listen.is_some_and(|address| address.ip().is_unspecified());
+        if is_any && self.advertise.is_none() {
+            let error = Error::invalid("cluster.advertise", "peers cannot be told an address that means any");
+            return Err(error
+                .at("cluster.listen")
+                .with_hint("give `cluster.advertise`: where peers reach this host"));
+        }
+        Ok(())
+    }
+}
+
 impl Default for HostSection {
     fn default() -> Self {
         Self { data: PathBuf::from("kailash-data"), folder: None, drain_s: 30 }
@@ -219,6 +273,7 @@ impl Config {
             let error = Error::invalid("config.tls", "TLS needs both a certificate and its key");
             return Err(error.at("identity.tls").with_hint("give `certificates` and `key`, or neither"));
         }
+        self.cluster.validate(self.identity.cluster_token.is_some())?;
         self.telemetry.validate()
     }
 
