@@ -54,6 +54,8 @@ mod guides {
     mod serving {}
     #[doc = include_str!("../guides/operating.md")]
     mod operating {}
+    #[doc = include_str!("../guides/edge-coordination-guide.md")]
+    mod edge_coordination {}
     #[doc = include_str!("../README.md")]
     mod readme {}
 }

@@ -14,9 +14,8 @@ use tracing_subscriber::{
 use super::term::Paint;
 
 /// What `-v` and `-vv` log.
-const INFO: &str = "info";
-const DETAILS: &str =
-    "info,kailash=debug,kailash_core=debug,kailash_runtime=debug,kailash_nodes=debug,kailash_edge=debug";
+const INFO: &str = "info,openraft=error";
+const DETAILS: &str = "info,openraft=error,kailash=debug,kailash_core=debug,kailash_runtime=debug,kailash_nodes=debug,kailash_edge=debug";
 
 /// Logs what `-v` or RUST_LOG ask for.
 pub(super) fn begin(verbose: u8) {

@@ -50,20 +50,16 @@ impl Coordinator {
     /// `Unavailable` if no seed answers in time.
     pub async fn join(&self, seeds: &[Text], voter: bool) -> Result<ClusterId> {
         let until = Instant::now() + self.0.settings.patience;
-        let mut asked: Vec<(Option<MemberId>, Text)> =
-            seeds.iter().map(|seed| (None, seed.clone())).collect();
+        let mut asked = seeds.to_vec();
         let mut last = None;
         while Instant::now() < until {
-            for (id, address) in asked.clone() {
-                match self.join_at(id, &address, voter).await {
+            for address in std::mem::replace(&mut asked, seeds.to_vec()) {
+                match self.join_at(&address, voter).await {
                     Ok(Told::Done(cluster)) => return Ok(cluster),
-                    Ok(Told::Leader(Some((leader, member)))) => asked = vec![(Some(leader), member.address)],
+                    Ok(Told::Leader(Some((_, leader)))) => asked = vec![leader.address],
                     Ok(_) => {}
                     Err(error) if error.retry() == Retry::Never => return Err(error),
-                    Err(error) => {
-                        last = Some(error);
-                        asked = seeds.iter().map(|seed| (None, seed.clone())).collect();
-                    }
+                    Err(error) => last = Some(error),
                 }
             }
             sleep(self.0.settings.heartbeat).await;
@@ -88,8 +84,8 @@ impl Coordinator {
         self.until_led(|| Ask::Join { id, member: member.clone(), voter }).await.map(drop)
     }
 
-    async fn join_at(&self, id: Option<MemberId>, address: &Text, voter: bool) -> Result<Told> {
-        let peer = self.0.peers.at(address, id);
+    async fn join_at(&self, address: &Text, voter: bool) -> Result<Told> {
+        let peer = self.0.peers.at(address);
         let cluster = peer.cluster().await?;
         if self.cluster().is_none() {
             // The others speak to it as a member from the moment on in which they let it in.
@@ -101,6 +97,8 @@ impl Coordinator {
 
     /// Takes a member in, as the leader: first it learns, then it votes.
     pub(super) async fn admit(&self, id: MemberId, member: Member, voter: bool) -> Result<Told> {
+        // Whoever asks has proved that it belongs here: it is where it says.
+        self.0.peers.is_at(id, &member.address);
         let membership = self.metrics().membership_config;
         let membership = membership.membership();
         if membership.get_node(&id) != Some(&member) {

@@ -13,7 +13,7 @@ use super::{
     Coordinator,
     coordinator::stopped,
     net::{Ask, Told},
-    raft::{Applied, Member, MemberId, Proposed},
+    raft::{Applied, MemberId, Proposed},
     state::{Answer, Command, Proposal},
 };
 
@@ -61,14 +61,25 @@ impl Coordinator {
     pub(super) async fn until_led(&self, ask: impl Fn() -> Ask) -> Result<Told> {
         let until = Instant::now() + self.0.settings.patience;
         let mut why = None;
+        let (mut hint, mut turn) = (None, 0);
         loop {
-            let answered = match self.leader() {
-                Some((id, _)) if id == self.member() => timeout_at(until, self.ask_here(ask())).await,
-                Some((id, member)) => timeout_at(until, self.ask_peer(id, &member, ask())).await,
+            let asked =
+                hint.take().or_else(|| self.leader().map(|(id, _)| id)).or_else(|| self.other(&mut turn));
+            let answered = match asked {
+                Some(id) if id == self.member() => timeout_at(until, self.ask_here(ask())).await,
+                Some(id) => timeout_at(until, self.ask_peer(id, ask())).await,
                 None => Ok(Ok(Told::Leader(None))),
             };
             match answered {
-                Ok(Ok(Told::Leader(_))) => {}
+                Ok(Ok(Told::Leader(leader))) => {
+                    hint = leader.map(|(id, member)| {
+                        self.0.peers.is_at(id, &member.address);
+                        id
+                    });
+                    if hint.is_some_and(|hint| Some(hint) != asked) {
+                        continue;
+                    }
+                }
                 Ok(Ok(told)) => return Ok(told),
                 Ok(Err(error)) if may_pass(&error) => why = Some(error),
                 Ok(Err(error)) => return Err(error),
@@ -87,6 +98,15 @@ impl Coordinator {
         }
     }
 
+    /// Another member, each time the next one.
+    fn other(&self, turn: &mut usize) -> Option<MemberId> {
+        let metrics = self.metrics();
+        let members = metrics.membership_config.membership().nodes().map(|(id, _)| *id);
+        let others: Vec<MemberId> = members.filter(|id| *id != self.member()).collect();
+        *turn += 1;
+        others.get(*turn % others.len().max(1)).copied()
+    }
+
     async fn ask_here(&self, ask: Ask) -> Result<Told> {
         match ask {
             Ask::Propose(proposed) => self.carry_out(proposed).await,
@@ -96,8 +116,8 @@ impl Coordinator {
         }
     }
 
-    async fn ask_peer(&self, id: MemberId, member: &Member, ask: Ask) -> Result<Told> {
-        self.0.peers.at(&member.address, Some(id)).ask(&ask, self.0.settings.patience).await
+    async fn ask_peer(&self, id: MemberId, ask: Ask) -> Result<Told> {
+        self.0.peers.member(id).ask(&ask, self.0.settings.patience).await
     }
 
     /// Carries a proposal out, as the leader.

@@ -7,7 +7,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{Coordinator, expiry::Deadlines, keeper::RENEWAL};
+use super::{Coordinator, expiry::Deadlines, keeper::RENEWAL, raft::LogId};
 
 /// How many bytes of changes are kept in memory until a snapshot is made: this, or a share of the last snapshot.
 const CHANGES: usize = 2 << 20;
@@ -26,11 +26,13 @@ pub struct CoordinatorService {
     deadlines: Option<Deadlines>,
     /// How many bytes the log takes that the last snapshot could not free.
     log_rest: u64,
+    /// Which membership the addresses are of.
+    membership: Option<LogId>,
 }
 
 impl CoordinatorService {
     pub(super) fn new(coordinator: Coordinator) -> Self {
-        Self { coordinator, deadlines: None, log_rest: 0 }
+        Self { coordinator, deadlines: None, log_rest: 0, membership: None }
     }
 
     /// Works until `stop`, then ends taking part.
@@ -49,6 +51,7 @@ impl CoordinatorService {
         }));
         loop {
             let now = shared.clock.monotonic();
+            self.note_addresses();
             self.end_what_is_over(now);
             self.snapshot_if_due();
             let next = self.deadlines.as_ref().and_then(Deadlines::next);
@@ -64,6 +67,19 @@ impl CoordinatorService {
         renewing.abort();
         if let Err(error) = self.coordinator.stop().await {
             tracing::warn!(%error, "the Raft group did not stop well");
+        }
+    }
+
+    /// Notes where the members are, when that has changed.
+    fn note_addresses(&mut self) {
+        let metrics = self.coordinator.metrics();
+        let (membership, own) = (metrics.membership_config, self.coordinator.member());
+        if self.membership == *membership.log_id() {
+            return;
+        }
+        self.membership = *membership.log_id();
+        for (id, member) in membership.membership().nodes().filter(|(id, _)| **id != own) {
+            self.coordinator.0.peers.is_at(*id, &member.address);
         }
     }
 

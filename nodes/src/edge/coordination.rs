@@ -82,6 +82,7 @@ impl NodeType for EdgeCoordination {
                      often it is given, and `depends_on`, the ids of events that come before it.",
                 ),
             ])
+            .open_inputs()
             .outputs([
                 Output::new("success", Kind::Bool, "Whether a majority of the members has confirmed it."),
                 Output::new("leader", Kind::Text, "Who leads the group, null if nobody does."),

@@ -37,7 +37,8 @@ pub enum LogFormat {
 impl Default for TelemetrySection {
     fn default() -> Self {
         Self {
-            log: "info".to_owned(),
+            // What the Raft library warns of is told by the cluster itself.
+            log: "info,openraft=error".to_owned(),
             log_format: LogFormat::default(),
             otlp_endpoint: None,
             service_name: "kailash".to_owned(),

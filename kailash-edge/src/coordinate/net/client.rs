@@ -59,14 +59,17 @@ pub struct Peers(Arc<Shared>);
 struct Shared {
     local: Mutex<Local>,
     dial: Dial,
-    peers: Mutex<BTreeMap<(Option<MemberId>, Text), Peer>>,
+    members: Mutex<BTreeMap<MemberId, Peer>>,
+    /// Where each member is, as far as is known here.
+    addresses: Mutex<BTreeMap<MemberId, Text>>,
 }
 
 impl Peers {
     /// No connection yet.
     #[must_use]
     pub fn new(local: Local, dial: Dial) -> Self {
-        Self(Arc::new(Shared { local: Mutex::new(local), dial, peers: Mutex::default() }))
+        let (members, addresses) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { local: Mutex::new(local), dial, members, addresses }))
     }
 
     /// Who speaks here.
@@ -80,20 +83,29 @@ impl Peers {
         self.0.local.lock().unwrap_or_else(PoisonError::into_inner).cluster = Some(cluster);
     }
 
-    /// The peer at `address`, which must be `member` if that is told.
+    /// Notes where a member is from now on.
+    pub fn is_at(&self, member: MemberId, address: &Text) {
+        let mut addresses = self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if addresses.get(&member) != Some(address) {
+            addresses.insert(member, address.clone());
+        }
+    }
+
+    /// A member, wherever it is.
     #[must_use]
-    pub fn at(&self, address: &Text, member: Option<MemberId>) -> Peer {
-        let mut peers = self.0.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let peer = peers.entry((member, address.clone())).or_insert_with(|| {
-            let shared = PeerShared {
-                peers: self.clone(),
-                address: address.clone(),
-                member,
-                connection: tokio::sync::Mutex::new(None),
-            };
-            Peer(Arc::new(shared))
-        });
-        peer.clone()
+    pub fn member(&self, member: MemberId) -> Peer {
+        let mut members = self.0.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.entry(member).or_insert_with(|| Peer::new(self.clone(), Who::Member(member))).clone()
+    }
+
+    /// Whoever is at `address`.
+    #[must_use]
+    pub fn at(&self, address: &Text) -> Peer {
+        Peer::new(self.clone(), Who::At(address.clone()))
+    }
+
+    fn address(&self, member: MemberId) -> Option<Text> {
+        self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner).get(&member).cloned()
     }
 }
 
@@ -103,9 +115,25 @@ pub struct Peer(Arc<PeerShared>);
 
 struct PeerShared {
     peers: Peers,
-    address: Text,
-    member: Option<MemberId>,
+    who: Who,
     connection: tokio::sync::Mutex<Option<Connection>>,
+}
+
+/// Who a peer is.
+enum Who {
+    /// A member, wherever it is.
+    Member(MemberId),
+    /// Whoever is there.
+    At(Text),
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Member(member) => write!(f, "member {member}"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -115,6 +143,10 @@ struct Connection {
 }
 
 impl Peer {
+    fn new(peers: Peers, who: Who) -> Self {
+        Self(Arc::new(PeerShared { peers, who, connection: tokio::sync::Mutex::new(None) }))
+    }
+
     /// Asks for something on behalf of clients.
     ///
     /// # Errors
@@ -136,10 +168,10 @@ impl Peer {
         let answered = tokio::time::timeout(time, async {
             let response = self.send(path, asked).await?;
             let content = Limited::new(response.into_body(), MAX_MESSAGE).collect().await;
-            content.map(|content| content.to_bytes()).map_err(|error| unreachable(&self.0.address, &error))
+            content.map(|content| content.to_bytes()).map_err(|error| unreachable(&self.0.who, &error))
         });
         let late =
-            |_| Error::new(ErrorKind::Timeout, "peer.timeout", format!("{} does not answer", self.0.address));
+            |_| Error::new(ErrorKind::Timeout, "peer.timeout", format!("{} does not answer", self.0.who));
         unpack(&answered.await.map_err(late)??)
     }
 
@@ -150,7 +182,7 @@ impl Peer {
         match connection.sender.send_request(request).await {
             Ok(response) if response.status() == StatusCode::OK => Ok(response),
             Ok(response) => Err(failure(response).await),
-            Err(error) => Err(unreachable(&self.0.address, &error)),
+            Err(error) => Err(unreachable(&self.0.who, &error)),
         }
     }
 
@@ -168,7 +200,7 @@ impl Peer {
             return Ok(connection.clone());
         }
         let late = |_| {
-            let message = format!("{} cannot be reached in {} s", self.0.address, CONNECT.as_secs());
+            let message = format!("{} cannot be reached in {} s", self.0.who, CONNECT.as_secs());
             Error::new(ErrorKind::Timeout, "peer.timeout", message)
         };
         let connection = tokio::time::timeout(CONNECT, self.connect()).await.map_err(late)??;
@@ -177,7 +209,21 @@ impl Peer {
     }
 
     async fn connect(&self) -> Result<Connection> {
-        let PeerShared { peers, address, member, .. } = &*self.0;
+        let PeerShared { peers, who, .. } = &*self.0;
+        let (address, member) = match who {
+            Who::Member(member) => {
+                let unknown = || {
+                    Error::new(
+                        ErrorKind::Unavailable,
+                        "peer.unreachable",
+                        format!("nobody knows where {who} is"),
+                    )
+                };
+                (peers.address(*member).ok_or_else(unknown)?, Some(*member))
+            }
+            Who::At(address) => (address.clone(), None),
+        };
+        let address = &address;
         let wire = (peers.0.dial)(address.clone()).await.map_err(|error| unreachable(address, &error))?;
         let (mut sender, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -240,7 +286,7 @@ async fn failure(response: Response<Incoming>) -> Error {
     )
 }
 
-fn unreachable(address: &Text, error: &dyn std::fmt::Display) -> Error {
+fn unreachable(address: &dyn std::fmt::Display, error: &dyn std::fmt::Display) -> Error {
     Error::new(ErrorKind::Unavailable, "peer.unreachable", format!("{address}: {error}"))
         .with_retry(Retry::Now)
 }

@@ -39,7 +39,8 @@ impl RaftNetworkFactory<Types> for Network {
     type Network = To;
 
     async fn new_client(&mut self, target: MemberId, node: &Member) -> To {
-        To(self.0.at(&node.address, Some(target)))
+        self.0.is_at(target, &node.address);
+        To(self.0.member(target))
     }
 }
 

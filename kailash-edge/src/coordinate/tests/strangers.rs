@@ -18,7 +18,7 @@ fn local(token: &str, cluster: Option<ClusterId>) -> Local {
 async fn a_peer_that_does_not_know_the_token_gets_nothing() {
     let cluster = Cluster::of(1).await;
     let stranger = Peers::new(local("guessed", None), plain_dial());
-    let peer = stranger.at(&cluster.hosts[0].address(), None);
+    let peer = stranger.at(&cluster.hosts[0].address());
     let error = peer.ask(&Ask::ReadIndex, std::time::Duration::from_secs(5)).await.unwrap_err();
     assert_eq!(error.code(), "peer.token");
     let mut host = Host::new().await;
@@ -39,7 +39,8 @@ async fn a_host_of_another_cluster_is_told_so() {
 async fn at_an_address_that_another_member_has_now_nobody_else_is_spoken_to() {
     let cluster = Cluster::of(1).await;
     let peers = cluster.coordinator(0).0.peers.clone();
-    let error = peers.at(&cluster.hosts[0].address(), Some(1)).cluster().await.unwrap_err();
+    peers.is_at(2, &cluster.hosts[0].address());
+    let error = peers.member(2).cluster().await.unwrap_err();
     assert_eq!(error.code(), "peer.other");
 }
 
