@@ -4,7 +4,7 @@ use kailash_core::Registry;
 
 /// The types of each feature.
 const BY_FEATURE: &[(&str, &[&str])] = &[
-    ("edge", &["EdgeCoordination"]),
+    ("edge", &["EdgeCoordination", "EdgeStateMachine"]),
     ("http", &["HTTPRequest", "RESTClient", "RateLimitedAPI", "GraphQL", "WebSocket"]),
     ("kafka", &["KafkaConsumer", "StreamPublisher"]),
     ("mqtt", &["MQTTPublish", "MQTTSubscribe"]),
@@ -13,7 +13,7 @@ const BY_FEATURE: &[(&str, &[&str])] = &[
 
 /// The types of each family that is yet to come.
 const PROMISED: &[(&str, &[&str])] = &[
-    ("coordination", &["EdgeStateMachine", "EdgeData", "EdgeAffinity"]),
+    ("coordination", &["EdgeData", "EdgeAffinity"]),
     ("edge", &["EdgeWarming", "EdgeMonitoring", "EdgeMigration"]),
     (
         "resources",
@@ -62,7 +62,7 @@ mod tests {
         ] {
             assert!(registry.get(name).is_ok(), "{name}");
         }
-        let error = registry.get("EdgeStateMachineNode").err().unwrap();
+        let error = registry.get("EdgeDataNode").err().unwrap();
         assert_eq!(error.code(), "node.type.not_built");
         assert_eq!(error.hint(), Some("the family `coordination` is yet to come"));
         for (_, names) in super::PROMISED {

@@ -34,7 +34,7 @@ fn every_kind_of_wrong_document_has_its_code() {
     assert_eq!(codes("f.yaml", b"a: [1"), ["document.syntax"]);
     assert_eq!(codes("f.json", br#"{"format": "1.0", "nodes": {}}"#), ["workflow.empty"]);
     assert_eq!(of_nodes(r#"{"a": {"type": "CSVRaeder"}}"#), ["node.type.unknown"]);
-    assert_eq!(of_nodes(r#"{"a": {"type": "EdgeStateMachineNode"}}"#), ["node.type.not_built"]);
+    assert_eq!(of_nodes(r#"{"a": {"type": "EdgeDataNode"}}"#), ["node.type.not_built"]);
     assert_eq!(of_nodes(r#"{"a": {"type": "TextReader"}}"#), ["input.missing"]);
     assert_eq!(of_nodes(r#"{"a": {"type": "TextReader", "config": {"file_path": 1}}}"#), ["config.kind"]);
     assert_eq!(of_nodes(r#"{"a": {"type": "Expression", "config": {"expr": "1"}}}"#), ["config.unknown"]);

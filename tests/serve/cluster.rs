@@ -34,7 +34,12 @@ impl Member {
     }
 
     async fn coordinate(&self, config: Json) -> Json {
-        let nodes = json!({"n": {"type": "EdgeCoordinationNode", "config": config}});
+        self.run("EdgeCoordinationNode", config).await
+    }
+
+    /// What a workflow of one such node gives.
+    async fn run(&self, kind: &str, config: Json) -> Json {
+        let nodes = json!({"n": {"type": kind, "config": config}});
         let asked = reqwest::Client::new().post(format!("{}/execute", self.http));
         let answer = asked.json(&json!({"workflow": {"nodes": nodes}})).send().await.unwrap();
         let told: Json = answer.json().await.unwrap();
@@ -47,16 +52,25 @@ fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
+fn listen(address: &str) -> String {
+    format!("cluster.listen={address}")
+}
+
+/// Three hosts: edge-1, edge-2 and edge-3.
+async fn three(data: &TempDir) -> Vec<Member> {
+    let first = free_address();
+    let mut members = vec![Member::start(data, "edge-1", &[listen(&first)]).await];
+    for id in ["edge-2", "edge-3"] {
+        let join = format!("cluster.join=[\"{first}\"]");
+        members.push(Member::start(data, id, &[listen(&free_address()), join]).await);
+    }
+    members
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn three_hosts_agree_on_leaders_and_proposals() {
     let data = tempfile::tempdir().unwrap();
-    let first = free_address();
-    let listen = |address: &str| format!("cluster.listen={address}");
-    let mut members = vec![Member::start(&data, "edge-1", &[listen(&first)]).await];
-    for id in ["edge-2", "edge-3"] {
-        let join = format!("cluster.join=[\"{first}\"]");
-        members.push(Member::start(&data, id, &[listen(&free_address()), join]).await);
-    }
+    let mut members = three(&data).await;
     let group = "edge_cluster";
     let elect = json!({"operation": "elect_leader", "coordination_group": group});
     let told = members[1].coordinate(elect.clone()).await;
@@ -87,6 +101,39 @@ async fn three_hosts_agree_on_leaders_and_proposals() {
     assert_eq!(member, own);
     let told = again.coordinate(json!({"operation": "get_leader", "coordination_group": group})).await;
     assert_eq!(told["leader"], "edge-2", "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_is_served_by_its_owner_until_that_is_gone() {
+    let data = tempfile::tempdir().unwrap();
+    let mut members = three(&data).await;
+    let state = |operation: Json| {
+        let mut config = json!({"state_id": "door/1"});
+        config.as_object_mut().unwrap().extend(operation.as_object().unwrap().clone());
+        config
+    };
+    let count = || state(json!({"operation": "increment", "key": "opened"}));
+    for (at, expected) in [(2, 1), (0, 2), (1, 3)] {
+        let told = members[at].run("EdgeStateMachine", count()).await;
+        assert_eq!((&told["new_value"], &told["served_by"]), (&json!(expected), &json!("edge-3")), "{told}");
+    }
+    let gone = members.remove(2);
+    gone.stop.cancel();
+    gone.host.as_ref().unwrap().rest().await;
+    stop(gone.host.unwrap()).await;
+    let told = members[0].run("EdgeStateMachine", count()).await;
+    assert_eq!((&told["success"], &told["redirect"]), (&json!(false), &json!(true)), "{told}");
+    assert_eq!(told["primary_edge"], "edge-3", "{told}");
+    // Its lease lapses, and whoever is asked next owns the state as it was left.
+    let began = std::time::Instant::now();
+    loop {
+        let told = members[0].run("EdgeStateMachine", count()).await;
+        if told["success"] == true {
+            assert_eq!((&told["new_value"], &told["served_by"]), (&json!(4), &json!("edge-1")), "{told}");
+            break;
+        }
+        assert!(began.elapsed().as_secs() < 30, "nobody owns it: {told}");
+    }
 }
 
 /// Stops a host that nobody else uses any more.

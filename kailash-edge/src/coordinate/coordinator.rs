@@ -160,6 +160,7 @@ impl Answering for Coordinator {
             Ask::ReadIndex => self.read_index().await,
             Ask::Join { id, member, voter } => self.admit(id, member, voter).await,
             Ask::Leave { id } => self.dismiss(id).await,
+            Ask::State { state_id, ask } => self.if_owner(&state_id, ask).await,
         }
     }
 }

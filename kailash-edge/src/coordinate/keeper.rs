@@ -35,18 +35,32 @@ impl Coordinator {
     /// # Errors
     /// As [`Coordinator::propose`].
     pub async fn campaign(&self, group: &str, candidate: &str) -> Result<Granted> {
-        let lease: Text = format!("{GROUP}{group}").into();
+        self.stand_for(&format!("{GROUP}{group}").into(), candidate).await
+    }
+
+    /// Takes a lease in the name of `candidate` if it is free, keeps it then, and tells who has it.
+    pub(super) async fn stand_for(&self, lease: &Text, candidate: &str) -> Result<Granted> {
         let ttl = u64::try_from(LEADERSHIP.as_millis()).unwrap_or(u64::MAX);
         let command = Command::Campaign { lease: lease.clone(), candidate: candidate.into(), ttl };
         match self.propose(command).await?.answer {
             Answer::Held(granted) => {
                 if &*granted.holder == candidate {
-                    self.0.kept.change(|kept| kept.insert(lease, granted.token));
+                    self.0.kept.change(|kept| kept.insert(lease.clone(), granted.token));
                 }
                 Ok(granted)
             }
             _ => Err(Error::internal("a candidacy was answered with something else")),
         }
+    }
+
+    /// The token of a lease that is kept here.
+    pub(super) fn kept_token(&self, lease: &str) -> Option<Token> {
+        self.0.kept.change(|kept| kept.get(lease).copied())
+    }
+
+    /// Keeps a lease no longer.
+    pub(super) fn let_go(&self, lease: &str) {
+        self.0.kept.change(|kept| kept.remove(lease));
     }
 
     /// Renews what is kept here, and lets go of what is lost.

@@ -15,6 +15,7 @@ mod identity;
 mod keeper;
 mod members;
 pub mod net;
+mod owned;
 mod propose;
 pub mod raft;
 mod read;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use coordinator::Coordinator;
 pub use embedded::Coordination;
+pub use owned::{Owned, StateAsk, StateTold};
 pub use propose::Carried;
 pub use read::{Consistency, Reading};
 pub use service::CoordinatorService;

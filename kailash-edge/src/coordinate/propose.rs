@@ -113,6 +113,7 @@ impl Coordinator {
             Ask::ReadIndex => self.read_index().await,
             Ask::Join { id, member, voter } => self.admit(id, member, voter).await,
             Ask::Leave { id } => self.dismiss(id).await,
+            Ask::State { .. } => Err(Error::internal("the leader was asked for what an owner does")),
         }
     }
 

@@ -40,6 +40,12 @@ impl Lifecycle {
         Self::default()
     }
 
+    /// A host that stands at `state`, with no work under way.
+    #[must_use]
+    pub fn at(state: State) -> Self {
+        Self { state, under_way: 0 }
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn state(&self) -> State {

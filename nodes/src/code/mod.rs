@@ -4,7 +4,7 @@ mod async_python_code;
 mod data_transformer;
 pub mod python;
 mod python_code;
-mod script;
+pub(crate) mod script;
 
 pub use async_python_code::AsyncPythonCode;
 pub use data_transformer::DataTransformer;

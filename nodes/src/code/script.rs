@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use kailash_core::{
-    Error, ErrorKind, Kind, Result, Retry, Services, Text, Value,
-    node::{Body, BuildContext, Effect, Inputs, Output, Outputs, Setup, Spec},
+    Error, ErrorKind, Kind, Map, Result, Retry, Services, Text, Value,
+    node::{Body, BuildContext, Context, Effect, Inputs, Output, Outputs, Setup, Spec},
     validate::Issue,
 };
 use schemars::JsonSchema;
@@ -55,11 +55,11 @@ impl SandboxMode {
 
 /// Python source with what it takes to run it.
 #[derive(Clone)]
-pub(super) struct Script {
-    pub(super) code: Arc<str>,
-    pub(super) mode: Mode,
-    pub(super) sandbox: SandboxMode,
-    pub(super) timeout: Option<Duration>,
+pub(crate) struct Script {
+    pub(crate) code: Arc<str>,
+    pub(crate) mode: Mode,
+    pub(crate) sandbox: SandboxMode,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Script {
@@ -71,25 +71,31 @@ impl Script {
         Ok(Body::future(move |inputs: Inputs, cx| {
             let (pool, names, script) = (pool.clone(), Arc::clone(&names), Arc::clone(&script));
             async move {
-                cx.check()?;
-                let call = script.call(&names, &inputs)?;
+                let given = variables::of(&names, &inputs);
                 drop(inputs);
-                let reply = pool.call(call).await.map_err(|error| script.error(error))?;
-                if !reply.printed.is_empty() {
-                    tracing::info!(target: "kailash::python", unit = %cx.unit(), "{}", reply.printed.trim_end());
-                }
-                let value = Value::from_json_slice(&reply.value).map_err(|error| {
-                    let message = format!("the result is no value: {}", error.message());
-                    Error::invalid("python.value", message).at("result")
-                })?;
-                Ok(Outputs::one(value).into())
+                Ok(Outputs::one(script.run(&pool, &given, &cx).await?).into())
             }
         }))
     }
 
-    fn call(&self, names: &[Text], inputs: &Inputs) -> Result<Call> {
-        let given = variables::of(names, inputs);
-        let inputs = serde_json::to_vec(&given).map_err(|error| {
+    /// Runs the script with the variables of `given`.
+    ///
+    /// # Errors
+    /// What the script or its worker fails with.
+    pub(crate) async fn run(&self, pool: &PythonPool, given: &Map, cx: &Context) -> Result<Value> {
+        cx.check()?;
+        let reply = pool.call(self.call(given)?).await.map_err(|error| self.error(error))?;
+        if !reply.printed.is_empty() {
+            tracing::info!(target: "kailash::python", unit = %cx.unit(), "{}", reply.printed.trim_end());
+        }
+        Value::from_json_slice(&reply.value).map_err(|error| {
+            let message = format!("the result is no value: {}", error.message());
+            Error::invalid("python.value", message).at("result")
+        })
+    }
+
+    fn call(&self, given: &Map) -> Result<Call> {
+        let inputs = serde_json::to_vec(given).map_err(|error| {
             let wrong = given.iter().find(|(_, value)| value.to_json().is_err());
             let error = Error::invalid("python.value", format!("an input cannot go to python: {error}"));
             match wrong {

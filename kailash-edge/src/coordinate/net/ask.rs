@@ -4,7 +4,10 @@ use kailash_core::{Error, ErrorKind, Retry, Text};
 use serde::{Deserialize, Serialize};
 
 use super::ClusterId;
-use crate::coordinate::raft::{Applied, Member, MemberId, Proposed};
+use crate::coordinate::{
+    StateAsk, StateTold,
+    raft::{Applied, Member, MemberId, Proposed},
+};
 
 /// What is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +30,13 @@ pub enum Ask {
         /// Which.
         id: MemberId,
     },
+    /// Do this with some state. Only its owner can.
+    State {
+        /// Which state.
+        state_id: Text,
+        /// What is asked.
+        ask: StateAsk,
+    },
 }
 
 /// What is told.
@@ -45,6 +55,8 @@ pub enum Told {
     ReadIndex(Option<u64>),
     /// It is done.
     Done(ClusterId),
+    /// What the owner of some state says.
+    State(StateTold),
     /// Somebody else leads, as far as is known.
     Leader(Option<(MemberId, Member)>),
 }

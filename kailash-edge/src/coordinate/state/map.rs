@@ -2,6 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kailash_core::{Error, Result, Text, Value, exec::Token};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Answered, Encoded, Expect, Keys, Refusal, Space, Timed, Timer, What,
@@ -9,7 +10,7 @@ use super::{
 };
 
 /// An entry of the map.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Counts the changes since it was made, from 1.
     pub version: u64,
