@@ -13,6 +13,7 @@ mod embedded;
 mod expiry;
 mod identity;
 mod keeper;
+mod lease;
 mod members;
 pub mod net;
 mod owned;

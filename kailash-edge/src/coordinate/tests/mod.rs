@@ -2,6 +2,7 @@
 
 mod cluster;
 mod group;
+mod leases;
 mod strangers;
 
 pub(super) use cluster::{Cluster, Host};
