@@ -26,6 +26,7 @@ pub mod state;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 pub use coordinator::Coordinator;
 pub use embedded::Coordination;
@@ -34,3 +35,4 @@ pub use propose::Carried;
 pub use read::{Consistency, Reading};
 pub use service::CoordinatorService;
 pub use settings::Settings;
+pub use watching::Watch;

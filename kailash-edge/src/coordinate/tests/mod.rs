@@ -4,5 +4,6 @@ mod cluster;
 mod group;
 mod leases;
 mod strangers;
+mod watching;
 
 pub(super) use cluster::{Cluster, Host};
