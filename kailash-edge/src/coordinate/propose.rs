@@ -20,6 +20,9 @@ use super::{
 /// How long until a leader is looked for again after it could not be asked.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// How often in a row somebody who is told to lead is asked, before a pause.
+const HOPS: usize = 3;
+
 /// A command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
@@ -61,7 +64,7 @@ impl Coordinator {
     pub(super) async fn until_led(&self, ask: impl Fn() -> Ask) -> Result<Told> {
         let until = Instant::now() + self.0.settings.patience;
         let mut why = None;
-        let (mut hint, mut turn) = (None, 0);
+        let (mut hint, mut hops, mut turn) = (None, 0, 0);
         loop {
             let asked =
                 hint.take().or_else(|| self.leader().map(|(id, _)| id)).or_else(|| self.other(&mut turn));
@@ -76,7 +79,8 @@ impl Coordinator {
                         self.0.peers.is_at(id, &member.address);
                         id
                     });
-                    if hint.is_some_and(|hint| Some(hint) != asked) {
+                    hops += 1;
+                    if hops < HOPS && hint.is_some_and(|hint| Some(hint) != asked) {
                         continue;
                     }
                 }
@@ -85,6 +89,7 @@ impl Coordinator {
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Err(no_quorum(why.as_ref())),
             }
+            hops = 0;
             let mut metrics = self.0.raft.metrics();
             let changed = async {
                 tokio::select! {
@@ -117,8 +122,29 @@ impl Coordinator {
         }
     }
 
+    /// Asks a peer, until it is known here that somebody else leads now: one that is cut off never answers, and whatever
+    /// is asked may be asked again.
     async fn ask_peer(&self, id: MemberId, ask: Ask) -> Result<Told> {
-        self.0.peers.member(id).ask(&ask, self.0.settings.patience).await
+        let known = self.leader().map(|(leader, _)| leader);
+        let mut metrics = self.0.raft.metrics();
+        let elected = async {
+            loop {
+                if let Some((leader, member)) = self.leader()
+                    && leader != id
+                    && Some(leader) != known
+                {
+                    return Some((leader, member));
+                }
+                if metrics.changed().await.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+        };
+        let peer = self.0.peers.member(id);
+        tokio::select! {
+            told = peer.ask(&ask, self.0.settings.patience) => told,
+            leader = elected => Ok(Told::Leader(leader)),
+        }
     }
 
     /// Carries a proposal out, as the leader.

@@ -20,7 +20,7 @@ mod server;
 mod snapshot;
 
 pub use ask::{Ask, Told};
-pub use client::{Dial, Dialed, Peer, Peers, plain_dial};
+pub use client::{Dial, Dialed, Peer, Peers, Wire, plain_dial};
 pub use handshake::{ClusterId, ClusterKey, Known, Local};
 pub use network::Network;
 pub use server::{Answering, serve_connection};

@@ -1,15 +1,17 @@
 //! A cluster for tests: each member with a disk and a listener of its own, to be stopped and started again.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use kailash_core::{exec::SystemClock, testing::SimulatedDisk};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::coordinate::{
-    Coordinator, Settings,
-    net::{plain_dial, serve_connection},
-};
+use super::cut::{Cut, IsCut, dial};
+use crate::coordinate::{Coordinator, Settings, net::serve_connection};
 
 /// What is on a host, whether it runs or not.
 pub(in crate::coordinate) struct Host {
@@ -20,6 +22,7 @@ pub(in crate::coordinate) struct Host {
 
 struct Running {
     coordinator: Coordinator,
+    cut: IsCut,
     stop: CancellationToken,
     tasks: TaskTracker,
     listening: JoinHandle<()>,
@@ -100,25 +103,32 @@ impl Host {
             token: token.to_owned(),
             ..Settings::default()
         };
-        let clock = Arc::new(SystemClock::default());
-        let opened = Coordinator::open(Arc::new(self.disk.clone()), settings, plain_dial(), clock).await;
+        let (clock, cut) = (Arc::new(SystemClock::default()), IsCut::default());
+        let opened =
+            Coordinator::open(Arc::new(self.disk.clone()), settings, dial(Arc::clone(&cut)), clock).await;
         let (coordinator, service) = opened.unwrap();
         let listener = TcpListener::bind(self.address).await.unwrap();
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(service.run(stop.clone()));
         let answering = Arc::new(coordinator.clone());
         let listening = tokio::spawn({
-            let (tasks, stop) = (tasks.clone(), stop.clone());
+            let (tasks, stop, cut) = (tasks.clone(), stop.clone(), Arc::clone(&cut));
             async move {
                 loop {
                     let (wire, _) = listener.accept().await.unwrap();
                     wire.set_nodelay(true).unwrap();
+                    let wire = Cut { wire, cut: Arc::clone(&cut) };
                     let serving = serve_connection(wire, Arc::clone(&answering));
                     tasks.spawn(stop.clone().run_until_cancelled_owned(serving));
                 }
             }
         });
-        self.running = Some(Running { coordinator, stop, tasks, listening });
+        self.running = Some(Running { coordinator, cut, stop, tasks, listening });
+    }
+
+    /// Cuts it off from all others, for good.
+    pub(in crate::coordinate) fn cut_off(&self) {
+        self.running.as_ref().expect("it runs").cut.store(true, Ordering::SeqCst);
     }
 
     /// Stops it. Its disk stays.

@@ -91,6 +91,29 @@ async fn when_the_leader_is_gone_another_one_goes_on_with_all_that_was_answered(
     assert_eq!(get(cluster.coordinator(leader), "after", Consistency::Linearizable).await, Some(value!(1)));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_cut_off_is_left_for_the_one_that_follows_it() {
+    let cluster = Cluster::of(3).await;
+    let leader = cluster.leader().await;
+    let other = cluster.coordinator((leader + 1) % 3);
+    other.propose(put("k", 1)).await.unwrap();
+    cluster.hosts[leader].cut_off();
+    let began = tokio::time::Instant::now();
+    other.propose(put("k", 2)).await.unwrap();
+    let gap = began.elapsed();
+    println!("the next write after {gap:?}");
+    assert!(gap < Duration::from_millis(3 * 1200), "{gap:?}");
+    assert_eq!(get(other, "k", Consistency::Linearizable).await, Some(value!(2)));
+    let old = cluster.coordinator(leader);
+    assert_eq!(old.propose(put("k", 3)).await.unwrap_err().code(), "coordinate.no_quorum");
+    let read = old.get("k", Consistency::Linearizable).await;
+    assert_eq!(
+        read.unwrap_err().code(),
+        "coordinate.no_quorum",
+        "it does not tell what is old for what is new"
+    );
+}
+
 #[tokio::test]
 async fn without_a_majority_nothing_is_answered_with_success() {
     let mut cluster = Cluster::of(3).await;

@@ -1,6 +1,7 @@
 //! Members in one process that speak to each other over loopback.
 
 mod cluster;
+mod cut;
 mod group;
 mod leases;
 mod strangers;
