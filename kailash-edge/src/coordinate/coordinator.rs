@@ -12,7 +12,7 @@ use openraft::RaftMetrics;
 use super::{
     Settings,
     identity::{Identity, IdentityFile, draw},
-    keeper::Kept,
+    keeper::Keeping,
     net::{Answering, Ask, ClusterKey, Dial, Known, Local, Network, Peers, Told},
     raft::{Member, MemberId, Raft, Types},
     service::CoordinatorService,
@@ -32,7 +32,7 @@ pub(super) struct Shared {
     pub(super) log: LogStore,
     pub(super) machine: MachineStore,
     identity: Mutex<IdentityFile>,
-    pub(super) kept: Kept,
+    pub(super) kept: Keeping,
     requests: Requests,
 }
 
@@ -70,7 +70,7 @@ impl Coordinator {
         let [client, _] = draw()?;
         let requests = Requests { client: client.max(1), next: AtomicU64::new(1), open: Mutex::default() };
         let identity = Mutex::new(identity);
-        let kept = Kept::default();
+        let kept = Keeping::default();
         let shared = Shared { settings, clock, peers, raft, log, machine, identity, kept, requests };
         let coordinator = Self(Arc::new(shared));
         Ok((coordinator.clone(), CoordinatorService::new(coordinator)))
@@ -155,13 +155,7 @@ impl Answering for Coordinator {
     }
 
     async fn ask(&self, _: &Known, ask: Ask) -> Result<Told> {
-        match ask {
-            Ask::Propose(proposed) => self.carry_out(proposed).await,
-            Ask::ReadIndex => self.read_index().await,
-            Ask::Join { id, member, voter } => self.admit(id, member, voter).await,
-            Ask::Leave { id } => self.dismiss(id).await,
-            Ask::State { state_id, ask } => self.if_owner(&state_id, ask).await,
-        }
+        self.answer(ask).await
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Identity {
 
 /// The identity in its file.
 pub(super) struct IdentityFile {
-    file: Sealed,
+    file: Sealed<Identity>,
     identity: Identity,
 }
 
@@ -32,14 +32,12 @@ impl IdentityFile {
     pub(super) fn open(disk: Arc<dyn Disk>) -> Result<Self> {
         let (mut file, content) = Sealed::open(disk, "member")?;
         let identity = match content {
-            Some(bytes) => rmp_serde::from_slice(&bytes).map_err(|error| {
-                Error::internal(format!("the file of the member cannot be read: {error}"))
-            })?,
+            Some(identity) => identity,
             None => {
                 let [member, _] = draw()?;
                 // The lower half, so that it is a number in JSON too.
                 let identity = Identity { member: (member >> 11) | 1, cluster: None, founder: false };
-                store(&mut file, identity)?;
+                file.store(&identity)?;
                 identity
             }
         };
@@ -70,16 +68,10 @@ impl IdentityFile {
     }
 
     fn set(&mut self, identity: Identity) -> Result<()> {
-        store(&mut self.file, identity)?;
+        self.file.store(&identity)?;
         self.identity = identity;
         Ok(())
     }
-}
-
-fn store(file: &mut Sealed, identity: Identity) -> Result<()> {
-    let bytes = rmp_serde::to_vec(&identity);
-    let bytes = bytes.map_err(|error| Error::internal(format!("the file of the member: {error}")))?;
-    file.store(&bytes)
 }
 
 /// Numbers that nobody has drawn before.

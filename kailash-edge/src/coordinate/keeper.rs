@@ -20,9 +20,9 @@ pub(super) const RENEWAL: Duration = Duration::from_millis(1600);
 
 /// The leases that are kept, with the tokens they were granted with.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<BTreeMap<Text, Token>>);
+pub(super) struct Keeping(Mutex<BTreeMap<Text, Token>>);
 
-impl Kept {
+impl Keeping {
     fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<Text, Token>) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -157,7 +157,7 @@ fn told(changed: Changed) -> Result<Option<Told>> {
         Ok(()) => Ok(None),
         Err(RaftError::APIError(
             ClientWriteError::ForwardToLeader(forward) | ClientWriteError::LogEntryDiscarded(forward),
-        )) => Ok(Some(Told::Leader(forward.leader_id.zip(forward.leader_node)))),
+        )) => Ok(Some(Told::led_by(forward))),
         Err(RaftError::APIError(error)) => {
             Err(Error::new(ErrorKind::Unavailable, "coordinate.membership", error.to_string()))
         }

@@ -30,7 +30,7 @@ mod watching;
 
 pub use coordinator::Coordinator;
 pub use embedded::Coordination;
-pub use owned::{Owned, StateAsk, StateTold};
+pub use owned::{Owned, StateAsk, StateTold, name_of_state};
 pub use propose::Carried;
 pub use read::{Consistency, Reading};
 pub use service::CoordinatorService;

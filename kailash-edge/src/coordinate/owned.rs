@@ -192,6 +192,11 @@ fn lease(state_id: &str) -> Text {
 
 /// The entry of the map that is entry `key` of a state.
 fn entry_key(state_id: &str, key: &str) -> Text {
-    let state_id = state_id.replace('%', "%25").replace('/', "%2F");
-    format!("state/{state_id}/{key}").into()
+    format!("state/{}/{key}", name_of_state(state_id)).into()
+}
+
+/// A state's id as a part of longer names: without `/`.
+#[must_use]
+pub fn name_of_state(state_id: &str) -> String {
+    state_id.replace('%', "%25").replace('/', "%2F")
 }

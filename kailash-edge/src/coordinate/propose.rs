@@ -69,7 +69,7 @@ impl Coordinator {
             let asked =
                 hint.take().or_else(|| self.leader().map(|(id, _)| id)).or_else(|| self.other(&mut turn));
             let answered = match asked {
-                Some(id) if id == self.member() => timeout_at(until, self.ask_here(ask())).await,
+                Some(id) if id == self.member() => timeout_at(until, self.answer(ask())).await,
                 Some(id) => timeout_at(until, self.ask_peer(id, ask())).await,
                 None => Ok(Ok(Told::Leader(None))),
             };
@@ -112,13 +112,15 @@ impl Coordinator {
         others.get(*turn % others.len().max(1)).copied()
     }
 
-    async fn ask_here(&self, ask: Ask) -> Result<Told> {
+    /// Answers what this member is asked for, by itself or by a peer.
+    pub(super) async fn answer(&self, ask: Ask) -> Result<Told> {
         match ask {
             Ask::Propose(proposed) => self.carry_out(proposed).await,
             Ask::ReadIndex => self.read_index().await,
             Ask::Join { id, member, voter } => self.admit(id, member, voter).await,
             Ask::Leave { id } => self.dismiss(id).await,
-            Ask::State { .. } => Err(Error::internal("the leader was asked for what an owner does")),
+            // Boxed, because an owner asks the leader in turn.
+            Ask::State { state_id, ask } => Box::pin(self.if_owner(&state_id, ask)).await,
         }
     }
 
@@ -160,7 +162,7 @@ impl Coordinator {
             }
             Err(RaftError::APIError(
                 ClientWriteError::ForwardToLeader(forward) | ClientWriteError::LogEntryDiscarded(forward),
-            )) => Ok(Told::Leader(forward.leader_id.zip(forward.leader_node))),
+            )) => Ok(Told::led_by(forward)),
             Err(error) => Err(stopped(&error)),
         }
     }

@@ -121,7 +121,7 @@ impl Coordinator {
         match self.0.raft.get_read_log_id(ReadPolicy::ReadIndex).await {
             Ok((read, _)) => Ok(Told::ReadIndex(Some(read.index()))),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
-                Ok(Told::Leader(forward.leader_id.zip(forward.leader_node)))
+                Ok(Told::led_by(forward))
             }
             Err(RaftError::APIError(error)) => {
                 Err(Error::new(ErrorKind::Unavailable, "coordinate.no_quorum", error.to_string()))

@@ -1,12 +1,13 @@
 //! What members ask each other for on behalf of their clients.
 
 use kailash_core::{Error, ErrorKind, Retry, Text};
+use openraft::errors::ForwardToLeader;
 use serde::{Deserialize, Serialize};
 
 use super::ClusterId;
 use crate::coordinate::{
     StateAsk, StateTold,
-    raft::{Applied, Member, MemberId, Proposed},
+    raft::{Applied, Member, MemberId, Proposed, Types},
 };
 
 /// What is asked.
@@ -59,6 +60,13 @@ pub enum Told {
     State(StateTold),
     /// Somebody else leads, as far as is known.
     Leader(Option<(MemberId, Member)>),
+}
+
+impl Told {
+    /// What a member that does not lead says.
+    pub(in crate::coordinate) fn led_by(forward: ForwardToLeader<Types>) -> Self {
+        Self::Leader(forward.leader_id.zip(forward.leader_node))
+    }
 }
 
 /// An error that travels.

@@ -57,14 +57,33 @@ impl LeaseRecord {
         Some(Granted { lease: name.clone(), holder, token: self.token, epoch: self.epoch, since: self.since })
     }
 
+    /// Whether it is held with this token.
+    fn is_held_with(&self, token: Token) -> bool {
+        self.holder.is_some() && self.token == token
+    }
+
     fn timer(&self) -> Timer {
         Timer { token: self.token, renewals: self.renewals, ttl: self.ttl }
     }
 }
 
-/// Whether the lease is held with this token.
-pub(super) fn is_held(keys: &impl Keys, lease: &str, token: Token) -> Result<bool> {
-    Ok(LeaseRecord::find(keys, lease)?.is_some_and(|record| record.holder.is_some() && record.token == token))
+/// The lease, if it is held with this token.
+fn held(keys: &impl Keys, lease: &str, token: Token) -> Result<Option<LeaseRecord>> {
+    Ok(LeaseRecord::find(keys, lease)?.filter(|record| record.is_held_with(token)))
+}
+
+/// Refuses whoever does not hold the lease with this token.
+pub(super) fn check_held(
+    keys: &impl Keys,
+    lease: &Text,
+    token: Token,
+) -> Result<std::result::Result<(), Refusal>> {
+    Ok(held(keys, lease, token)?.map(drop).ok_or_else(|| lost(lease, token)))
+}
+
+fn lost(lease: &Text, token: Token) -> Refusal {
+    let message = format!("the lease `{lease}` is not held with token {} any more", token.0);
+    Refusal::conflict("lease.lost", message)
 }
 
 pub(super) fn acquire<K: Keys>(
@@ -107,8 +126,7 @@ pub(super) fn campaign<K: Keys>(
 pub(super) fn renew<K: Keys>(turn: &mut Turn<'_, K>, grants: &[(Text, Token)], ttl: u64) -> Result<Answered> {
     let mut renewed = Vec::with_capacity(grants.len());
     for (lease, token) in grants {
-        let record = LeaseRecord::find(turn.keys, lease)?;
-        let held = record.filter(|record| record.holder.is_some() && record.token == *token);
+        let held = held(turn.keys, lease, *token)?;
         renewed.push(held.is_some());
         if let Some(record) = held {
             extend(turn, lease.clone(), record, ttl)?;
@@ -118,7 +136,7 @@ pub(super) fn renew<K: Keys>(turn: &mut Turn<'_, K>, grants: &[(Text, Token)], t
 }
 
 pub(super) fn release<K: Keys>(turn: &mut Turn<'_, K>, lease: Text, token: Token) -> Result<Answered> {
-    let held = is_held(turn.keys, &lease, token)?;
+    let held = held(turn.keys, &lease, token)?.is_some();
     if held {
         free(turn, lease, false)?;
     }
@@ -131,10 +149,7 @@ pub(super) fn lapse<K: Keys>(
     token: Token,
     renewals: u64,
 ) -> Result<Answered> {
-    let record = LeaseRecord::find(turn.keys, &lease)?;
-    let over = record.is_some_and(|record| {
-        record.holder.is_some() && record.token == token && record.renewals == renewals
-    });
+    let over = held(turn.keys, &lease, token)?.is_some_and(|record| record.renewals == renewals);
     if over {
         free(turn, lease, true)?;
     }
@@ -150,17 +165,9 @@ pub(super) fn hand_over<K: Keys>(
     if let Err(refusal) = check_name("holder", &to) {
         return Ok(Err(refusal));
     }
-    let record = LeaseRecord::find(turn.keys, &lease)?;
-    match record.filter(|record| record.holder.is_some() && record.token == token) {
-        Some(record) => {
-            let epoch = if is_counted(&lease) { record.epoch + 1 } else { 1 };
-            grant(turn, lease, to, record.ttl, epoch)
-        }
-        None => {
-            let message = format!("the lease `{lease}` is not held with token {} any more", token.0);
-            Ok(Err(Refusal::conflict("lease.lost", message)))
-        }
-    }
+    let Some(record) = held(turn.keys, &lease, token)? else { return Ok(Err(lost(&lease, token))) };
+    let epoch = if is_counted(&lease) { record.epoch + 1 } else { 1 };
+    grant(turn, lease, to, record.ttl, epoch)
 }
 
 /// Leases of leaderships begin with this.

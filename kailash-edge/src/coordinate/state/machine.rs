@@ -89,12 +89,10 @@ impl<K: Keys> Turn<'_, K> {
         work: impl FnOnce(&mut Self) -> Result<Answered>,
     ) -> Result<Answered> {
         let Some(fence) = fence else { return work(self) };
-        if leases::is_held(self.keys, &fence.lease, fence.token)? {
-            return work(self);
+        match leases::check_held(self.keys, &fence.lease, fence.token)? {
+            Ok(()) => work(self),
+            Err(refusal) => Ok(Err(refusal)),
         }
-        let message =
-            format!("the lease `{}` is not held with token {} any more", fence.lease, fence.token.0);
-        Ok(Err(Refusal::conflict("lease.lost", message)))
     }
 
     pub(super) fn tell(&mut self, what: What) {

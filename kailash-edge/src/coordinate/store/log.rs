@@ -18,7 +18,6 @@ use openraft::{
     LogState, RaftLogReader,
     storage::{IOFlushed, RaftLogStorage},
 };
-use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Sealed, blocking, entry, io as io_error};
 use crate::coordinate::raft::{Entry, LogId, Types, Vote};
@@ -41,9 +40,9 @@ struct Inner {
 
 struct State {
     vote: Option<Vote>,
-    vote_file: Sealed,
+    vote_file: Sealed<Vote>,
     purged: Option<LogId>,
-    purged_file: Sealed,
+    purged_file: Sealed<LogId>,
     /// The index of the first entry that is kept, or that comes next.
     begins: u64,
     last: Option<LogId>,
@@ -59,9 +58,7 @@ impl LogStore {
     /// storage.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
         let (vote_file, vote) = Sealed::open(Arc::clone(&disk), "vote")?;
-        let (purged_file, purged) = Sealed::open(Arc::clone(&disk), "purged")?;
-        let vote: Option<Vote> = vote.map(|bytes| read(&bytes)).transpose()?;
-        let purged: Option<LogId> = purged.map(|bytes| read(&bytes)).transpose()?;
+        let (purged_file, purged) = Sealed::<LogId>::open(Arc::clone(&disk), "purged")?;
         let settings = LogSettings { segment_bytes: SEGMENT, wait_for_room: true };
         let log = SegmentLog::open(disk, settings)?;
         let begins = purged.map_or(0, |purged| purged.index + 1);
@@ -210,7 +207,7 @@ impl RaftLogStorage<Types> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         blocking(|| {
             let mut state = self.0.lock();
-            state.vote_file.store(&write(vote)?)?;
+            state.vote_file.store(vote)?;
             state.vote = Some(*vote);
             Ok(())
         })
@@ -266,7 +263,7 @@ impl RaftLogStorage<Types> for LogStore {
         let begins = upto.index + 1;
         let ends = blocking(|| {
             let mut state = self.0.lock();
-            state.purged_file.store(&write(&upto)?)?;
+            state.purged_file.store(&upto)?;
             state.purged = Some(upto);
             state.begins = begins;
             state.forget(|index| index < begins);
@@ -279,14 +276,4 @@ impl RaftLogStorage<Types> for LogStore {
         let purged = if ends { log.restart(begins) } else { log.purge(begins) }.map_err(io_error)?;
         purged.await.map(drop).map_err(io_error)
     }
-}
-
-fn write<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    rmp_serde::to_vec(value)
-        .map_err(|error| Error::internal(format!("a small file cannot be written: {error}")))
-}
-
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    rmp_serde::from_slice(bytes)
-        .map_err(|error| Error::internal(format!("a small file cannot be read: {error}")))
 }

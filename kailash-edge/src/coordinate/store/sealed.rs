@@ -6,39 +6,38 @@
 //! Storing makes the file with the next number, waits until it is durable, and removes the one before. So there is
 //! always a whole one; a torn newest was never promised. One that is damaged is refused, never taken for an older one.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, sync::Arc};
 
 use kailash_core::{
     Error, ErrorKind, Result, Retry,
     log::{Disk, disk_error},
 };
+use serde::{Serialize, de::DeserializeOwned};
 
 const MAGIC: &[u8; 4] = b"KLSL";
 /// The bytes before the content.
 const HEAD: usize = 16;
 
-/// A small piece of state.
-pub(in crate::coordinate) struct Sealed {
+/// A small piece of state, in MessagePack.
+pub(in crate::coordinate) struct Sealed<T> {
     disk: Arc<dyn Disk>,
     name: &'static str,
     /// The number of the file that holds it.
     number: Option<u64>,
+    holds: PhantomData<fn(T) -> T>,
 }
 
-impl Sealed {
+impl<T: Serialize + DeserializeOwned> Sealed<T> {
     /// Finds what was stored as `name`; none if nothing ever was.
     ///
     /// # Errors
     /// Code `sealed.damaged` if it cannot be trusted; failing storage.
-    pub(in crate::coordinate) fn open(
-        disk: Arc<dyn Disk>,
-        name: &'static str,
-    ) -> Result<(Self, Option<Vec<u8>>)> {
+    pub(in crate::coordinate) fn open(disk: Arc<dyn Disk>, name: &'static str) -> Result<(Self, Option<T>)> {
         let failed = |error| disk_error(&error, &format!("the file {name}"));
         let mut numbers: Vec<u64> =
             disk.list().map_err(failed)?.iter().filter_map(|file| number_of(file, name)).collect();
         numbers.sort_unstable();
-        let mut sealed = Self { disk, name, number: None };
+        let mut sealed = Self { disk, name, number: None, holds: PhantomData };
         let Some(newest) = numbers.pop() else { return Ok((sealed, None)) };
         let (number, content) = match (sealed.read(newest)?, numbers.pop()) {
             (Some(content), older) => {
@@ -56,21 +55,25 @@ impl Sealed {
             sealed.disk.remove(&file_name(name, number)).map_err(failed)?;
         }
         sealed.number = Some(number);
-        Ok((sealed, Some(content)))
+        let value = rmp_serde::from_slice(&content);
+        let unreadable = |error| Error::internal(format!("the file {name} cannot be read: {error}"));
+        Ok((sealed, Some(value.map_err(unreadable)?)))
     }
 
     /// Replaces it; durable when this returns.
     ///
     /// # Errors
     /// Failing storage: what was stored before is still there.
-    pub(in crate::coordinate) fn store(&mut self, content: &[u8]) -> Result<()> {
+    pub(in crate::coordinate) fn store(&mut self, value: &T) -> Result<()> {
+        let content = rmp_serde::to_vec(value);
+        let content = content.map_err(|error| Error::internal(format!("the file {}: {error}", self.name)))?;
         let failed = |error| disk_error(&error, &format!("the file {}", self.name));
         let number = self.number.map_or(0, |number| number + 1);
         let file = file_name(self.name, number);
         let mut bytes = MAGIC.to_vec();
-        bytes.extend_from_slice(&checksum(number, content).to_le_bytes());
+        bytes.extend_from_slice(&checksum(number, &content).to_le_bytes());
         bytes.extend_from_slice(&number.to_le_bytes());
-        bytes.extend_from_slice(content);
+        bytes.extend_from_slice(&content);
         // One that could not be written before may still be there.
         self.disk.remove(&file).map_err(failed)?;
         let made = self.disk.create(&file).map_err(failed)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kailash_core::{Result, Text, Value, exec::Token};
 use kailash_edge::coordinate::{
-    Consistency,
+    Consistency, name_of_state,
     state::{Answer, Command},
 };
 
@@ -70,5 +70,5 @@ impl Work<'_> {
 }
 
 fn lock_lease(state_id: &str, name: &str) -> Text {
-    format!("lock/{}/{name}", state_id.replace('%', "%25").replace('/', "%2F")).into()
+    format!("lock/{}/{name}", name_of_state(state_id)).into()
 }

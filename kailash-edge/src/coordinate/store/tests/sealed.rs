@@ -6,7 +6,9 @@ use kailash_core::{log::Disk, testing::SimulatedDisk};
 
 use crate::coordinate::store::Sealed;
 
-fn open(disk: &SimulatedDisk) -> kailash_core::Result<(Sealed, Option<Vec<u8>>)> {
+type Content = Vec<u8>;
+
+fn open(disk: &SimulatedDisk) -> kailash_core::Result<(Sealed<Content>, Option<Content>)> {
     Sealed::open(Arc::new(disk.clone()), "vote")
 }
 
@@ -26,11 +28,11 @@ fn the_last_one_stored_is_found() {
     let (mut sealed, none) = open(&disk).unwrap();
     assert_eq!(none, None);
     for n in 0..5_u8 {
-        sealed.store(&[n; 20]).unwrap();
+        sealed.store(&vec![n; 20]).unwrap();
         assert_eq!(stored(&disk), Some(vec![n; 20]));
     }
     let (mut sealed, _) = open(&disk).unwrap();
-    sealed.store(b"").unwrap();
+    sealed.store(&b"".to_vec()).unwrap();
     assert_eq!(stored(&disk), Some(Vec::new()));
     file(&disk);
 }
@@ -40,10 +42,10 @@ fn what_was_stored_survives_a_power_loss_at_any_later_moment() {
     for seed in 0..200 {
         let disk = SimulatedDisk::default();
         let (mut sealed, _) = open(&disk).unwrap();
-        sealed.store(b"old").unwrap();
+        sealed.store(&b"old".to_vec()).unwrap();
         // Nothing of the next one is synced, as if the power went off while it was written.
         disk.set_sync_fails(true);
-        sealed.store(b"new").unwrap_err();
+        sealed.store(&b"new".to_vec()).unwrap_err();
         let found = stored(&disk.after_power_loss(seed)).unwrap();
         assert!(found == b"old" || found == b"new", "{found:?}");
     }
@@ -53,8 +55,8 @@ fn what_was_stored_survives_a_power_loss_at_any_later_moment() {
 fn one_that_is_damaged_is_refused_and_never_taken_for_an_older_one() {
     let disk = SimulatedDisk::default();
     let (mut sealed, _) = open(&disk).unwrap();
-    sealed.store(b"old").unwrap();
-    sealed.store(b"new").unwrap();
+    sealed.store(&b"old".to_vec()).unwrap();
+    sealed.store(&b"new".to_vec()).unwrap();
     let file = file(&disk);
     for byte in 0..19 {
         disk.damage(&file, |bytes| bytes[byte] ^= 4).unwrap();
@@ -69,12 +71,12 @@ fn one_that_is_damaged_is_refused_and_never_taken_for_an_older_one() {
 fn a_full_disk_leaves_what_was_there() {
     let disk = SimulatedDisk::default();
     let (mut sealed, _) = open(&disk).unwrap();
-    sealed.store(b"old").unwrap();
+    sealed.store(&b"old".to_vec()).unwrap();
     disk.set_capacity(Some(25));
-    assert_eq!(sealed.store(b"new").unwrap_err().code(), "log.full");
+    assert_eq!(sealed.store(&b"new".to_vec()).unwrap_err().code(), "log.full");
     assert_eq!(stored(&disk), Some(b"old".to_vec()));
     disk.set_capacity(None);
     let (mut sealed, _) = open(&disk).unwrap();
-    sealed.store(b"new").unwrap();
+    sealed.store(&b"new".to_vec()).unwrap();
     assert_eq!(stored(&disk), Some(b"new".to_vec()));
 }
