@@ -61,8 +61,8 @@ pub(super) async fn a_run_is_put_aside_and_goes_on_where_it_was(make: Make) {
         assert_eq!(parked(again.await), wait, "nothing woke it");
 
         let past = journal.past(run).await.expect("known");
-        let handle = runtime.resume(&workflow, past).expect("it goes on");
-        handle.control().signal("go", 5).await.expect("it is taken");
+        let start = Start { signal: Some(("go".into(), value!(5))), ..Start::default() };
+        let handle = runtime.resume_with(&workflow, past, start).expect("it goes on");
         let (results, _) = handle.await.expect("the run completes");
         assert_eq!(*out(&results, "waits"), value!(5), "{flavour:?}");
         assert_eq!((before.get(), calls.get()), (1, 2), "{flavour:?}: what was done is not done again");
@@ -86,7 +86,19 @@ pub(super) async fn a_run_put_aside_is_woken_by_time_that_came_meanwhile(make: M
 
 pub(super) async fn a_signal_sent_before_a_run_was_put_aside_is_not_lost(make: Make) {
     let (mut lab, journal) = parking(&make);
-    let calls = Counter::default();
+    let (calls, signalled) = (Counter::default(), Gate::default());
+    let held = signalled.clone();
+    // Until it has ended, the run is not put aside.
+    lab.node(
+        "busy",
+        Node::future(move |_, _| {
+            let held = held.clone();
+            async move {
+                held.pass().await;
+                one(1)
+            }
+        }),
+    );
     lab.node("first", waits(Flavour::Inline, &calls, for_go));
     let later = waits(Flavour::Inline, &calls, || Wake::Signal("later".into()));
     lab.node("second", later).wire("first.out", "second.x");
@@ -94,6 +106,7 @@ pub(super) async fn a_signal_sent_before_a_run_was_put_aside_is_not_lost(make: M
     let handle = runtime.start(&workflow, Params::new()).expect("it starts");
     let run = handle.id();
     handle.control().signal("later", 2).await.expect("it is kept");
+    signalled.open(1);
     assert_eq!(parked(handle.await).signals, ["go"]);
     let past = journal.past(run).await.expect("known");
     let start = Start { signal: Some(("go".into(), value!(1))), ..Start::default() };
