@@ -13,6 +13,7 @@ pub mod logic;
 pub mod messaging;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
+mod operation;
 pub mod ops;
 mod promised;
 mod seconds;

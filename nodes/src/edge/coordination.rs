@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::events::{Given, clock};
+use crate::operation;
 
 /// Coordinates the hosts of a cluster: who leads a group, what a group has accepted, and in which order things happened.
 ///
@@ -29,6 +30,9 @@ const GROUP_NAME: usize = 1;
 const NODE_ID: usize = 2;
 const PROPOSAL: usize = 4;
 const EVENTS: usize = 5;
+
+/// The names of the operations.
+const OPERATIONS: &str = "elect_leader get_leader propose global_order";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
@@ -45,10 +49,7 @@ impl Operation {
             "get_leader" => Self::GetLeader,
             "propose" => Self::Propose,
             "global_order" => Self::GlobalOrder,
-            other => {
-                return Err(Error::invalid("coordination.operation", format!("unknown operation `{other}`"))
-                    .with_hint("one of: elect_leader get_leader propose global_order"));
-            }
+            other => return Err(operation::unknown("coordination.operation", other, OPERATIONS)),
         })
     }
 }
@@ -114,10 +115,7 @@ impl NodeType for EdgeCoordination {
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
-        match setup.config.get("operation").and_then(Value::as_str) {
-            Some(name) => Operation::parse(name).map(drop).map_err(|error| error.at("operation")),
-            None => Ok(()),
-        }
+        operation::check_configured(setup, Operation::parse)
     }
 
     fn build(&self, cx: &BuildContext<'_>) -> Result<Body> {
@@ -177,15 +175,19 @@ async fn run(coordination: &Coordination, mut inputs: Inputs, cx: &Context) -> R
     }
     let coordinator = coordination.coordinator().await?;
     let asked = match operation {
-        Operation::ElectLeader => elect(coordinator, &group, optional(&mut inputs, NODE_ID)).await,
+        Operation::ElectLeader => elect(coordinator, &group, operation::text(&mut inputs, NODE_ID)).await,
         Operation::GetLeader => leader(coordinator, &group).await,
         Operation::Propose => {
-            let proposal = inputs.take(PROPOSAL).ok_or_else(|| absent("proposal", "propose"))?;
-            let proposer = optional(&mut inputs, NODE_ID).unwrap_or_else(|| coordinator.host());
+            let proposal = inputs
+                .take(PROPOSAL)
+                .ok_or_else(|| operation::needs("coordination.input", "propose", "proposal"))?;
+            let proposer = operation::text(&mut inputs, NODE_ID).unwrap_or_else(|| coordinator.host());
             propose(coordinator, group, proposer, &proposal, cx).await
         }
         Operation::GlobalOrder => {
-            let events = inputs.take(EVENTS).ok_or_else(|| absent("events", "global_order"))?;
+            let events = inputs
+                .take(EVENTS)
+                .ok_or_else(|| operation::needs("coordination.input", "global_order", "events"))?;
             let events = Given::read(events.as_list().unwrap_or_default(), &cx.idempotency_key())?;
             order(coordinator, group, &events).await
         }
@@ -246,18 +248,6 @@ async fn order(coordinator: &Coordinator, group: Text, events: &Given) -> Result
         at: Some(at),
         ..Told::default()
     })
-}
-
-fn optional(inputs: &mut Inputs, index: usize) -> Option<Text> {
-    match inputs.take(index) {
-        Some(Value::Str(text)) => Some(text),
-        _ => None,
-    }
-}
-
-fn absent(name: &str, operation: &str) -> Error {
-    Error::missing("coordination.input", format!("operation `{operation}` needs `{name}`"))
-        .at(name.to_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `EdgeStateMachine`: state with one owner for each id, kept by the whole cluster.
 
 use kailash_core::{
-    Error, Kind, Result, Value,
+    Kind, Result, Value,
     node::{Body, BuildContext, Effect, Input, NodeType, Outcome, Output, Setup, Spec},
 };
 use kailash_edge::coordinate::Coordination;
@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{super::update::Update, work::Work};
-use crate::code::python::PythonPool;
+use crate::{code::python::PythonPool, operation};
 
 /// Keeps state in the cluster of the host: values by key under an id, with versions, locks and a lifecycle.
 ///
@@ -91,12 +91,10 @@ impl NodeType for EdgeStateMachine {
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
         let text = |name: &str| setup.config.get(name).and_then(Value::as_str);
-        if let Some(name) = text("operation") {
-            check_operation(name)?;
-            // What only looks or overwrites may be done again.
-            if matches!(name, "get" | "set" | "delete") {
-                setup.effect = Effect::Idempotent;
-            }
+        operation::check_configured(setup, check_operation)?;
+        // What only looks or overwrites may be done again.
+        if matches!(text("operation"), Some("get" | "set" | "delete")) {
+            setup.effect = Effect::Idempotent;
         }
         text("update_fn").map_or(Ok(()), |source| Update::read(source).map(drop))
     }
@@ -116,14 +114,12 @@ impl NodeType for EdgeStateMachine {
 }
 
 /// The names of the operations.
-const OPERATIONS: [&str; 9] =
-    ["get", "set", "update", "delete", "increment", "append", "lock", "unlock", "transition"];
+const OPERATIONS: &str = "get set update delete increment append lock unlock transition";
 
 /// Refuses what is no operation.
 pub(super) fn check_operation(name: &str) -> Result<()> {
-    if OPERATIONS.contains(&name) {
+    if OPERATIONS.split(' ').any(|known| known == name) {
         return Ok(());
     }
-    let error = Error::invalid("state.operation", format!("unknown operation `{name}`")).at("operation");
-    Err(error.with_hint(format!("one of: {}", OPERATIONS.join(" "))))
+    Err(operation::unknown("state.operation", name, OPERATIONS))
 }

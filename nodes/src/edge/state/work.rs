@@ -11,7 +11,7 @@ use kailash_edge::coordinate::{
 };
 
 use super::{super::update::Update, machine::check_operation, told::Told};
-use crate::code::python::PythonPool;
+use crate::{code::python::PythonPool, operation};
 
 const STATE_ID: usize = 0;
 const OPERATION: usize = 1;
@@ -58,7 +58,7 @@ impl Work<'_> {
         let operation = inputs.text(OPERATION)?;
         check_operation(&operation)?;
         let told = match &*operation {
-            "get" => self.get(&state_id, text(&mut inputs, KEY)).await,
+            "get" => self.get(&state_id, operation::text(&mut inputs, KEY)).await,
             "set" => {
                 let key = needed(&mut inputs, KEY, "key", "set")?;
                 self.set(&state_id, key, inputs.take(VALUE).unwrap_or_default()).await
@@ -219,17 +219,8 @@ fn metadata(entry: &Entry) -> Value {
     value!({"version": (entry.version), "created_index": (entry.created), "modified_index": (entry.modified)})
 }
 
-fn text(inputs: &mut Inputs, index: usize) -> Option<Text> {
-    match inputs.take(index) {
-        Some(Value::Str(text)) => Some(text),
-        _ => None,
-    }
-}
-
 fn needed(inputs: &mut Inputs, index: usize, name: &str, operation: &str) -> Result<Text> {
-    text(inputs, index).ok_or_else(|| {
-        Error::missing("state.input", format!("operation `{operation}` needs `{name}`")).at(name.to_owned())
-    })
+    operation::text(inputs, index).ok_or_else(|| operation::needs("state.input", operation, name))
 }
 
 fn millis(inputs: &mut Inputs, index: usize) -> Result<u64> {

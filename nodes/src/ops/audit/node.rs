@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::{AuditLogs, file::Verified, redact::redact};
 use crate::data::WorkDir;
+use crate::operation;
 
 /// Appends a record of who did what to a file, one line of JSON each, and answers when it is on the disk.
 ///
@@ -108,10 +109,7 @@ impl NodeType for AuditLog {
     }
 
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
-        match setup.config.get("operation").and_then(Value::as_str) {
-            Some(name) => Operation::parse(name).map(drop).map_err(|error| error.at("operation")),
-            None => Ok(()),
-        }
+        operation::check_configured(setup, Operation::parse)
     }
 
     fn build(&self, cx: &BuildContext<'_>) -> Result<Body> {

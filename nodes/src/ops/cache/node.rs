@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Cache;
+use crate::operation;
 
 /// Remembers values by key in the memory of the host: later nodes and later runs find them.
 ///
@@ -37,6 +38,9 @@ const VALUE: usize = 2;
 const KEYS: usize = 3;
 const ITEMS: usize = 4;
 
+/// The names of the operations.
+const OPERATIONS: &str = "get set delete exists clear get_many set_many";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Get,
@@ -58,10 +62,7 @@ impl Operation {
             "clear" => Self::Clear,
             "get_many" => Self::GetMany,
             "set_many" => Self::SetMany,
-            other => {
-                return Err(Error::invalid("cache.operation", format!("unknown operation `{other}`"))
-                    .with_hint("one of: get set delete exists clear get_many set_many"));
-            }
+            other => return Err(operation::unknown("cache.operation", other, OPERATIONS)),
         })
     }
 }
@@ -106,10 +107,7 @@ impl NodeType for CacheNode {
                 Issue::error("config.seconds", format!("ttl_s is {seconds}, no number of seconds above 0"));
             setup.issues.push(issue.at("config.ttl_s"));
         }
-        match setup.config.get("operation").and_then(Value::as_str) {
-            Some(name) => Operation::parse(name).map(drop).map_err(|error| error.at("operation")),
-            None => Ok(()),
-        }
+        operation::check_configured(setup, Operation::parse)
     }
 
     fn build(&self, cx: &BuildContext<'_>) -> Result<Body> {
@@ -163,7 +161,8 @@ impl Work {
             Operation::Get => self.get(&key(&mut inputs)?),
             Operation::Set => {
                 let key = key(&mut inputs)?;
-                let value = inputs.take(VALUE).ok_or_else(|| absent("value", "set"))?;
+                let value =
+                    inputs.take(VALUE).ok_or_else(|| operation::needs("cache.input", "set", "value"))?;
                 self.set(&key, &value)?;
                 Told { value: Some(value), count: Some(1), ..Told::default() }
             }
@@ -185,7 +184,8 @@ impl Work {
             Operation::GetMany => self.get_many(given(&mut inputs, KEYS, "keys", "get_many")?)?,
             Operation::SetMany => {
                 let items = given(&mut inputs, ITEMS, "items", "set_many")?;
-                let items = items.as_map().ok_or_else(|| absent("items", "set_many"))?;
+                let items =
+                    items.as_map().ok_or_else(|| operation::needs("cache.input", "set_many", "items"))?;
                 items.iter().try_for_each(|(key, value)| self.set(key, value))?;
                 Told { count: Some(items.len()), ..Told::default() }
             }
@@ -214,7 +214,7 @@ impl Work {
     }
 
     fn get_many(&self, keys: Value) -> Result<Told> {
-        let keys = keys.into_list().map_err(|_| absent("keys", "get_many"))?;
+        let keys = keys.into_list().map_err(|_| operation::needs("cache.input", "get_many", "keys"))?;
         let (mut values, mut missing) = (Map::with_capacity(keys.len()), Vec::new());
         let (mut entries, now) = self.cache.open();
         for key in keys {
@@ -249,11 +249,10 @@ fn key(inputs: &mut Inputs) -> Result<Text> {
 }
 
 fn given(inputs: &mut Inputs, index: usize, name: &str, operation: &str) -> Result<Value> {
-    inputs.take(index).filter(|value| !value.is_null()).ok_or_else(|| absent(name, operation))
-}
-
-fn absent(name: &str, operation: &str) -> Error {
-    Error::missing("cache.input", format!("operation `{operation}` needs `{name}`")).at(name)
+    inputs
+        .take(index)
+        .filter(|value| !value.is_null())
+        .ok_or_else(|| operation::needs("cache.input", operation, name))
 }
 
 #[cfg(test)]
