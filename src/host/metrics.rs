@@ -16,6 +16,7 @@ use prometheus_client::{
 };
 
 use super::{
+    cluster::{Figures, Standing as ClusterStanding},
     node_metrics::NodeFamilies,
     runs::{Ended, WeakRuns},
 };
@@ -156,6 +157,13 @@ impl Metrics {
     /// Adds what nodes count.
     pub(super) fn tell_of_nodes(&self, metrics: NodeMetrics) {
         lock(&self.0.nodes_own).register_collector(Box::new(NodeFamilies(metrics)));
+    }
+
+    /// Adds what is known of the cluster.
+    pub(super) fn tell_of_cluster(&self, figures: &Figures, standing: ClusterStanding) {
+        let mut registry = lock(&self.0.registry);
+        figures.register(&mut registry);
+        registry.register_collector(Box::new(standing));
     }
 
     /// Everything in the text form of OpenMetrics.

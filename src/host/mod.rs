@@ -20,7 +20,7 @@ mod tls;
 pub mod trace;
 pub mod workflows;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, ClusterEvent};
 pub use events::Bus;
 pub use files::random_hex;
 pub(crate) use files::whole_file;

@@ -7,6 +7,7 @@ use kailash_core::{
     exec::RunLog,
     log::{Folder, FolderBlobStore, LogSettings, SegmentRunLog},
 };
+use kailash_edge::coordinate::Coordination;
 use kailash_nodes::{Surroundings, ops::NodeMetrics};
 use kailash_runtime::{Journal, Settings, by_name};
 
@@ -66,7 +67,10 @@ impl Host {
     /// A folder that cannot be used, a damaged journal, a document that cannot be registered.
     pub async fn with(config: Config, registry: Registry, services: Services) -> Result<Self> {
         config.validate()?;
-        let cluster = Cluster::prepare(&config);
+        let cluster = match services.get::<Coordination>() {
+            Some(own) => Cluster::around(own.clone(), &config)?,
+            None => Cluster::prepare(&config),
+        };
         Self::of(config, registry, services, cluster).await
     }
 
@@ -100,6 +104,7 @@ impl Host {
         let runs = Runs::new(Arc::from(runtime), kept, workflows.clone(), (metrics.clone(), spans), limits);
         runs.recover().await?;
         metrics.watch(runs.downgrade());
+        cluster.tell(&metrics);
         let mut supervisor = Supervisor::default();
         if let Some(tls) = identity.tls.clone() {
             supervisor.start("certificate", Policy::Restart, move |stop| tls.clone().follow_files(stop));

@@ -13,7 +13,7 @@ use kailash_core::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    events, execute,
+    cluster, events, execute,
     graph::{self, Drawing},
     guard::{Guard, guard},
     nodes, openapi, page,
@@ -93,6 +93,20 @@ pub(super) fn routes() -> Vec<Route> {
         route(POST, "/runs/{run}/signal", runs::signal),
         route(GET, "/events", events::all),
         route(GET, "/ws", events::socket),
+        route(GET, "/cluster", cluster::status),
+        route(GET, "/cluster/events", cluster::events),
+        route(POST, "/cluster/step-down", cluster::step_down),
+        route(DELETE, "/cluster/members/{member}", cluster::remove),
+        route(GET, "/cluster/map", cluster::entries),
+        route(GET, "/cluster/map/{key}", cluster::get),
+        route(PUT, "/cluster/map/{key}", cluster::put),
+        route(DELETE, "/cluster/map/{key}", cluster::delete),
+        route(GET, "/cluster/leases", cluster::leases),
+        route(GET, "/cluster/leases/{lease}", cluster::holder),
+        route(POST, "/cluster/leases/{lease}", cluster::acquire),
+        route(PUT, "/cluster/leases/{lease}", cluster::renew),
+        route(DELETE, "/cluster/leases/{lease}", cluster::release),
+        route(GET, "/cluster/watch", cluster::watch),
     ]
 }
 

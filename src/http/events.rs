@@ -57,7 +57,7 @@ pub(super) async fn all(
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let wanted = query(wanted)?;
-    Ok(answer(&app, watching(app.0.host.bus.watch(), wanted, None)))
+    Ok(until_the_end(&app, watching(app.0.host.bus.watch(), wanted, None)))
 }
 
 /// `GET /runs/{run}/events`: until the run ends or is put aside.
@@ -71,9 +71,9 @@ pub(super) async fn of_run(
     let events = app.0.host.bus.watch();
     let head = app.0.host.runs.head(run)?;
     if head.status.is_end() {
-        return Ok(answer(&app, Box::pin(stream::empty())));
+        return Ok(until_the_end(&app, stream::empty::<Result<Sent, Infallible>>()));
     }
-    Ok(answer(&app, watching(events, Wanted { run: Some(run) }, Some(app.0.host.runs.over(run)))))
+    Ok(until_the_end(&app, watching(events, Wanted { run: Some(run) }, Some(app.0.host.runs.over(run)))))
 }
 
 /// The events of a run that was just submitted, and how it ended.
@@ -97,10 +97,17 @@ pub(super) fn of_submitted(app: &App, mut submitted: Submitted) -> Response {
         };
         Ok(told.unwrap_or_else(|error| Sent::default().comment(error.to_string())))
     });
-    answer(app, Box::pin(events.chain(end)))
+    until_the_end(app, events.chain(end))
 }
 
-fn answer(app: &App, events: Sending) -> Response {
+/// A stream of events that ends when no more is served.
+pub(super) fn until_the_end<E>(
+    app: &App,
+    events: impl Stream<Item = Result<Sent, E>> + Send + 'static,
+) -> Response
+where
+    E: Into<axum::BoxError> + Send + 'static,
+{
     let events = events.take_until(app.0.stopping.clone().cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod app;
 mod body;
+mod cluster;
 mod events;
 mod execute;
 mod graph;

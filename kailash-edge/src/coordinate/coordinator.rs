@@ -17,7 +17,8 @@ use super::{
     raft::{Member, MemberId, Raft, Types},
     service::CoordinatorService,
     state::Request,
-    store::{LogStore, MachineStore},
+    status::Heard,
+    store::{LogStore, MachineStore, TimedDisk},
 };
 
 /// Speaks for a member of a cluster. Clones speak for the same one.
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) machine: MachineStore,
     identity: Mutex<IdentityFile>,
     pub(super) kept: Keeping,
+    pub(super) heard: Heard,
     requests: Requests,
 }
 
@@ -61,6 +63,7 @@ impl Coordinator {
         let config = Arc::new(settings.raft()?);
         let identity = IdentityFile::open(Arc::clone(&disk))?;
         let Identity { member, cluster, .. } = identity.get();
+        let disk: Arc<dyn Disk> = Arc::new(TimedDisk { disk, observing: settings.observing.clone() });
         let log = LogStore::open(Arc::clone(&disk))?;
         let machine = MachineStore::open(disk)?;
         let key = ClusterKey::of(&settings.token);
@@ -70,8 +73,8 @@ impl Coordinator {
         let [client, _] = draw()?;
         let requests = Requests { client: client.max(1), next: AtomicU64::new(1), open: Mutex::default() };
         let identity = Mutex::new(identity);
-        let kept = Keeping::default();
-        let shared = Shared { settings, clock, peers, raft, log, machine, identity, kept, requests };
+        let (kept, heard) = (Keeping::default(), Heard::default());
+        let shared = Shared { settings, clock, peers, raft, log, machine, identity, kept, heard, requests };
         let coordinator = Self(Arc::new(shared));
         Ok((coordinator.clone(), CoordinatorService::new(coordinator)))
     }
@@ -152,6 +155,10 @@ impl Answering for Coordinator {
 
     fn raft(&self) -> Option<(Raft, MachineStore)> {
         Some((self.0.raft.clone(), self.0.machine.clone()))
+    }
+
+    fn heard(&self, from: &Known) {
+        self.0.heard.from(from.member);
     }
 
     async fn ask(&self, _: &Known, ask: Ask) -> Result<Told> {

@@ -122,6 +122,12 @@ impl Coordinator {
 
     /// Lets a member go, as the leader.
     pub(super) async fn dismiss(&self, id: MemberId) -> Result<Told> {
+        let membership = self.metrics().membership_config;
+        let voters: Vec<MemberId> = membership.voter_ids().collect();
+        if voters == [id] {
+            let error = Error::new(ErrorKind::Conflict, "coordinate.last_member", "nobody else votes");
+            return Err(error.with_retry(Retry::Never));
+        }
         let gone = BTreeSet::from([id]);
         for change in [ChangeMembers::RemoveVoters(gone.clone()), ChangeMembers::RemoveNodes(gone)] {
             if let Some(told) = self.change(change).await? {
@@ -139,7 +145,7 @@ impl Coordinator {
         self.until_led(|| Ask::Leave { id }).await.map(drop)
     }
 
-    fn done(&self) -> Result<Told> {
+    pub(super) fn done(&self) -> Result<Told> {
         let cluster = self.cluster().ok_or_else(|| Error::internal("a leader without a cluster"))?;
         Ok(Told::Done(cluster))
     }

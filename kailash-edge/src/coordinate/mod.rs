@@ -11,11 +11,14 @@
 mod coordinator;
 mod embedded;
 mod expiry;
+mod handover;
 mod identity;
 mod keeper;
 mod lease;
 mod members;
 pub mod net;
+mod noticing;
+mod observer;
 mod owned;
 mod propose;
 pub mod raft;
@@ -23,6 +26,7 @@ mod read;
 mod service;
 mod settings;
 pub mod state;
+mod status;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -30,9 +34,12 @@ mod watching;
 
 pub use coordinator::Coordinator;
 pub use embedded::Coordination;
-pub use owned::{Owned, StateAsk, StateTold, name_of_state};
+pub use noticing::Happened;
+pub use observer::{Observer, Observing};
+pub use owned::{Owned, StateAsk, StateTold, is_reserved, name_of_state};
 pub use propose::Carried;
 pub use read::{Consistency, Reading};
 pub use service::CoordinatorService;
 pub use settings::Settings;
+pub use status::{MemberStatus, Role, SnapshotStatus, Status};
 pub use watching::Watch;

@@ -14,8 +14,18 @@ use super::{
     Consistency, Coordinator,
     net::{Ask, Told},
     raft::MemberId,
-    state::{Answer, Command, Encoded, Entry, Expect, Fence},
+    state::{Answer, Command, Encoded, Entry, Expect, Fence, GROUP},
 };
+
+/// What begins the names of entries and leases that this platform keeps for itself.
+const RESERVED: [&str; 4] = ["state/", "owner/", "lock/", GROUP];
+
+/// Whether an entry or a lease called so belongs to the platform: others may look at it, and change it only by what it is
+/// made for.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.iter().any(|prefix| name.starts_with(prefix))
+}
 
 /// The most entries of one id that are told at once.
 const MOST: usize = 10_000;

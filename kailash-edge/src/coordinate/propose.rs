@@ -52,7 +52,10 @@ impl Coordinator {
                 Error::new(ErrorKind::Limit, "coordinate.too_large", message).with_retry(Retry::Never)
             );
         }
-        match self.until_led(|| Ask::Propose(proposed.clone())).await? {
+        let began = Instant::now();
+        let told = self.until_led(|| Ask::Propose(proposed.clone())).await?;
+        self.0.settings.observing.0.committed(began.elapsed());
+        match told {
             Told::Proposed { index, term, applied: Applied(Some(answered)) } => {
                 Ok(Carried { index, term, answer: answered? })
             }
@@ -119,6 +122,8 @@ impl Coordinator {
             Ask::ReadIndex => self.read_index().await,
             Ask::Join { id, member, voter } => self.admit(id, member, voter).await,
             Ask::Leave { id } => self.dismiss(id).await,
+            Ask::Status => Ok(Told::Status(self.status())),
+            Ask::HandOver => self.hand_over().await,
             // Boxed, because an owner asks the leader in turn.
             Ask::State { state_id, ask } => Box::pin(self.if_owner(&state_id, ask)).await,
         }

@@ -70,6 +70,28 @@ impl Coordinator {
         .await
     }
 
+    /// The leases that somebody holds whose names begin with `prefix` and come behind `after`, among `most` at most.
+    ///
+    /// # Errors
+    /// As [`Coordinator::get`].
+    pub async fn leases(
+        &self,
+        prefix: &str,
+        after: &str,
+        most: usize,
+        consistency: Consistency,
+    ) -> Result<Reading<Vec<Granted>>> {
+        let (prefix, after) = (Space::Lease.key(prefix), Space::Lease.key(after));
+        self.read(consistency, |coordinator| {
+            let found = coordinator.0.machine.scan(&prefix, &after, most)?;
+            let granted = found.iter().map(|(key, value)| {
+                LeaseRecord::decode(value).map(|record| record.granted(&name_of(key).into()))
+            });
+            granted.filter_map(Result::transpose).collect()
+        })
+        .await
+    }
+
     /// Who holds a lease.
     ///
     /// # Errors

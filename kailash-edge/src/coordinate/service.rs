@@ -7,7 +7,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{Coordinator, expiry::Deadlines, keeper::RENEWAL, raft::LogId};
+use super::{Coordinator, Role, expiry::Deadlines, keeper::RENEWAL, noticing::Noticing, raft::LogId};
 
 /// How many bytes of changes are kept in memory until a snapshot is made: this, or a share of the last snapshot.
 const CHANGES: usize = 2 << 20;
@@ -28,11 +28,12 @@ pub struct CoordinatorService {
     log_rest: u64,
     /// Which membership the addresses are of.
     membership: Option<LogId>,
+    noticing: Noticing,
 }
 
 impl CoordinatorService {
     pub(super) fn new(coordinator: Coordinator) -> Self {
-        Self { coordinator, deadlines: None, log_rest: 0, membership: None }
+        Self { coordinator, deadlines: None, log_rest: 0, membership: None, noticing: Noticing::default() }
     }
 
     /// Works until `stop`, then ends taking part.
@@ -52,6 +53,7 @@ impl CoordinatorService {
         loop {
             let now = shared.clock.monotonic();
             self.note_addresses();
+            self.notice();
             self.end_what_is_over(now);
             self.snapshot_if_due();
             let next = self.deadlines.as_ref().and_then(Deadlines::next);
@@ -65,6 +67,11 @@ impl CoordinatorService {
             }
         }
         renewing.abort();
+        if self.coordinator.status().role == Role::Leader
+            && let Err(error) = self.coordinator.hand_over().await
+        {
+            tracing::debug!(%error, "nobody takes the lead now");
+        }
         if let Err(error) = self.coordinator.stop().await {
             tracing::warn!(%error, "the Raft group did not stop well");
         }
@@ -80,6 +87,15 @@ impl CoordinatorService {
         self.membership = *membership.log_id();
         for (id, member) in membership.membership().nodes().filter(|(id, _)| **id != own) {
             self.coordinator.0.peers.is_at(*id, &member.address);
+        }
+    }
+
+    /// Tells of what happened to the group.
+    fn notice(&mut self) {
+        let settings = &self.coordinator.0.settings;
+        let silence = u64::try_from(settings.silence().as_millis()).unwrap_or(u64::MAX);
+        for happened in self.noticing.look(&self.coordinator.status(), silence) {
+            settings.observing.0.happened(&happened);
         }
     }
 

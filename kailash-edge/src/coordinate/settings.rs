@@ -5,6 +5,8 @@ use std::time::Duration;
 use kailash_core::{Error, Result, Text};
 use openraft::{Config, SnapshotPolicy};
 
+use super::Observing;
+
 /// How a member takes part.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -22,6 +24,8 @@ pub struct Settings {
     pub patience: Duration,
     /// The largest proposal, in bytes.
     pub max_proposal: usize,
+    /// Who is told of its work.
+    pub observing: Observing,
 }
 
 impl Default for Settings {
@@ -34,6 +38,7 @@ impl Default for Settings {
             election: (Duration::from_millis(300), Duration::from_millis(500)),
             patience: Duration::from_secs(5),
             max_proposal: 1 << 20,
+            observing: Observing::default(),
         }
     }
 }
@@ -55,6 +60,11 @@ impl Settings {
             return wrong("max_proposal is from 1 KiB to 16 MiB");
         }
         Ok(())
+    }
+
+    /// How long somebody is silent who is taken for lost: somebody else would lead by then.
+    pub(super) fn silence(&self) -> Duration {
+        self.election.1 * 2
     }
 
     /// What openraft is told.

@@ -10,9 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Scope {
     /// Looking: workflows, runs and what they gave, events, metrics.
     Read,
-    /// Executing registered workflows, sending signals, cancelling.
+    /// Executing registered workflows, sending signals, cancelling, changing entries and leases of the cluster.
     Execute,
-    /// Registering, changing and deleting workflows, executing documents that come with the request, forgetting runs.
+    /// Registering, changing and deleting workflows, executing documents that come with the request, forgetting runs,
+    /// saying who takes part in the cluster.
     Manage,
 }
 

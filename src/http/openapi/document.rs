@@ -5,7 +5,7 @@ use serde_json::{Map as JsonMap, Value as Json, json};
 
 use super::{
     super::{answer::json_answer, app::App, problem::Problem},
-    events, execute, nodes, runs, schemas, system, workflows,
+    cluster, events, execute, nodes, runs, schemas, system, workflows,
 };
 
 const ABOUT: &str = "\
@@ -17,7 +17,8 @@ is refused before it reaches the API, without a problem.
 
 A host on a loopback address needs no key unless `http.require_key` is set; on any other address it always does. A key is \
 sent as `Authorization: Bearer KEY` or as `X-API-Key: KEY`, and has scopes: `read` (look), `execute` (execute registered \
-workflows, signal, cancel) and `manage` (change workflows, execute documents that come with a request, forget runs). A \
+workflows, signal, cancel, change entries and leases of the cluster) and `manage` (change workflows, execute documents \
+that come with a request, forget runs, say who takes part in the cluster). A \
 request with a wrong key is refused on every path. So is one that calls the host by a name that it does not have, or that \
 a page of another origin sent.";
 
@@ -35,6 +36,7 @@ pub(super) fn document(key_needed: bool) -> Json {
         execute::paths(),
         runs::paths(),
         events::paths(),
+        cluster::paths(),
     ]);
     if !key_needed {
         paths.values_mut().for_each(without_key);
@@ -47,6 +49,7 @@ pub(super) fn document(key_needed: bool) -> Json {
         execute::schemas(),
         runs::schemas(),
         events::schemas(),
+        cluster::schemas(),
     ]);
     json!({
         "openapi": "3.1.0",
@@ -60,6 +63,7 @@ pub(super) fn document(key_needed: bool) -> Json {
             { "name": "execute", "description": "Beginning runs." },
             { "name": "runs", "description": "Runs: how they stand, what they gave, what can be done with them." },
             { "name": "events", "description": "What happens in runs, as it happens." },
+            { "name": "cluster", "description": "The hosts that act together: members, replicated map, leases, what changes." },
             { "name": "nodes", "description": "The node types that documents may use." },
             { "name": "system", "description": "The host itself." },
         ],

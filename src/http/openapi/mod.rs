@@ -1,9 +1,10 @@
 //! The OpenAPI document of the API.
 //!
 //! ```text
-//! system nodes workflows execute runs events ──(paths, schemas)──> document ──> GET /openapi.json
+//! system nodes workflows execute runs events cluster ──(paths, schemas)──> document ──> GET /openapi.json
 //! ```
 
+mod cluster;
 mod document;
 mod events;
 mod execute;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ClusterId;
 use crate::coordinate::{
-    StateAsk, StateTold,
+    StateAsk, StateTold, Status,
     raft::{Applied, Member, MemberId, Proposed, Types},
 };
 
@@ -31,6 +31,10 @@ pub enum Ask {
         /// Which.
         id: MemberId,
     },
+    /// How do you and the group stand?
+    Status,
+    /// Let somebody else lead who can. Only the leader can.
+    HandOver,
     /// Do this with some state. Only its owner can.
     State {
         /// Which state.
@@ -56,6 +60,8 @@ pub enum Told {
     ReadIndex(Option<u64>),
     /// It is done.
     Done(ClusterId),
+    /// How it and the group stand.
+    Status(Status),
     /// What the owner of some state says.
     State(StateTold),
     /// Somebody else leads, as far as is known.

@@ -39,6 +39,9 @@ pub trait Answering: Send + Sync + 'static {
     /// The group, while it runs here.
     fn raft(&self) -> Option<(Raft, MachineStore)>;
 
+    /// A peer was heard.
+    fn heard(&self, from: &Known);
+
     /// Answers what a peer asks for its clients.
     ///
     /// # Errors
@@ -82,7 +85,7 @@ async fn answer<A: Answering>(
     session: Arc<Session>,
     answering: Arc<A>,
 ) -> Result<Response<Body>, Infallible> {
-    let answered = route(request, &session, &*answering).await;
+    let answered = route(request, &session, &answering).await;
     Ok(answered.unwrap_or_else(|error| {
         let body = pack(&Failed::from(&error)).map(whole).unwrap_or_else(|_| whole(Bytes::new()));
         let mut response = Response::new(body);
@@ -97,7 +100,7 @@ async fn answer<A: Answering>(
 async fn route<A: Answering>(
     request: Request<Incoming>,
     session: &Session,
-    answering: &A,
+    answering: &Arc<A>,
 ) -> Result<Response<Body>> {
     if request.method() != Method::POST {
         return Err(unknown());
@@ -114,6 +117,7 @@ async fn route<A: Answering>(
     }
     // Nobody gets further who did not prove that it belongs here.
     let peer = session.known()?;
+    answering.heard(peer);
     if head.uri.path() == "/ask" {
         return told(&answering.ask(peer, read(body, MAX_MESSAGE).await?).await?);
     }
@@ -123,7 +127,11 @@ async fn route<A: Answering>(
     match head.uri.path() {
         "/append" => {
             let entries = frame::messages(body).take_while(|message| std::future::ready(message.is_ok()));
-            let entries = entries.filter_map(|message| std::future::ready(message.ok()));
+            let (hearing, peer) = (Arc::clone(answering), peer.clone());
+            let entries = entries.filter_map(move |message| {
+                hearing.heard(&peer);
+                std::future::ready(message.ok())
+            });
             let answers = raft.stream_append(entries);
             let answers = answers.take_while(|answer| std::future::ready(answer.is_ok()));
             let answers = answers.filter_map(|answer| std::future::ready(answer.ok()));

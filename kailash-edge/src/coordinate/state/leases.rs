@@ -136,6 +136,9 @@ pub(super) fn renew<K: Keys>(turn: &mut Turn<'_, K>, grants: &[(Text, Token)], t
 }
 
 pub(super) fn release<K: Keys>(turn: &mut Turn<'_, K>, lease: Text, token: Token) -> Result<Answered> {
+    if let Err(refusal) = check_name("lease", &lease) {
+        return Ok(Err(refusal));
+    }
     let held = held(turn.keys, &lease, token)?.is_some();
     if held {
         free(turn, lease, false)?;

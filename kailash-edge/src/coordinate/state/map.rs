@@ -165,7 +165,8 @@ pub(super) fn append<K: Keys>(turn: &mut Turn<'_, K>, key: &Text, value: &Encode
 
 pub(super) fn delete<K: Keys>(turn: &mut Turn<'_, K>, key: Text, expect: Expect) -> Result<Answered> {
     let before = Entry::find(turn.keys, &key)?;
-    if let Err(refusal) = check_expected(&key, expect, before.as_ref()) {
+    let checked = check_name("key", &key).and_then(|()| check_expected(&key, expect, before.as_ref()));
+    if let Err(refusal) = checked {
         return Ok(Err(refusal));
     }
     let existed = before.is_some();

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     coordinate::{
+        SnapshotStatus,
         raft::{Applied, LogId, Member, Proposed, Snapshot, SnapshotMeta, StoredMembership, Types},
         state::{Effects, Machine, Timed, Timer},
     },
@@ -48,7 +49,7 @@ struct State {
     machine: Machine<Kept>,
     last: Option<LogId>,
     membership: StoredMembership,
-    snapshot: Option<SnapshotFile>,
+    snapshot: Option<(SnapshotFile, SnapshotStatus)>,
 }
 
 impl MachineStore {
@@ -108,6 +109,11 @@ impl MachineStore {
         (state.machine.keys.bytes(), state.machine.keys.table_bytes())
     }
 
+    /// The last snapshot.
+    pub(in crate::coordinate) fn snapshot_status(&self) -> Option<SnapshotStatus> {
+        self.0.read().snapshot.as_ref().map(|(_, status)| *status)
+    }
+
     /// The disk, for snapshots that arrive.
     pub(in crate::coordinate) fn disk(&self) -> &Arc<dyn Disk> {
         &self.0.disk
@@ -139,9 +145,13 @@ impl Inner {
 
 impl State {
     fn of(snapshot: Option<SnapshotFile>) -> Result<Self> {
-        let About { last, membership, meta } =
-            snapshot.as_ref().map_or_else(|| Ok(About::default()), SnapshotFile::about)?;
+        let about = snapshot.as_ref().map_or_else(|| Ok(About::default()), SnapshotFile::about)?;
         let table = snapshot.as_ref().map(|snapshot| Arc::clone(&snapshot.0));
+        let snapshot = snapshot.map(|snapshot| {
+            let status = about.status(&snapshot);
+            (snapshot, status)
+        });
+        let About { last, membership, meta } = about;
         Ok(Self { machine: Machine { keys: Kept::of(table), meta }, last, membership, snapshot })
     }
 
@@ -226,7 +236,7 @@ impl RaftStateMachine<Types> for MachineStore {
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
         let snapshot = self.0.read().snapshot.clone();
-        let whole = snapshot.map(|snapshot| Ok(Snapshot { meta: snapshot.meta()?, snapshot }));
+        let whole = snapshot.map(|(snapshot, _)| Ok(Snapshot { meta: snapshot.meta()?, snapshot }));
         whole.transpose().map_err(io_error)
     }
 }
@@ -257,7 +267,7 @@ impl Builder {
         let snapshot = SnapshotFile(Arc::new(table));
         let mut state = self.store.0.write();
         state.machine.keys.thaw(Arc::clone(&snapshot.0));
-        state.snapshot = Some(snapshot.clone());
+        state.snapshot = Some((snapshot.clone(), self.about.status(&snapshot)));
         drop(state);
         snapshot::keep_only(disk, Some(&name))?;
         Ok(snapshot)

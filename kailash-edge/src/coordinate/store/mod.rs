@@ -18,12 +18,14 @@ mod sealed;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod timed;
 
 pub use history::{History, Lost};
 pub use log::LogStore;
 pub use machine::MachineStore;
 pub(in crate::coordinate) use sealed::Sealed;
 pub use snapshot::SnapshotFile;
+pub(in crate::coordinate) use timed::TimedDisk;
 
 /// An error of ours as openraft wants it.
 fn io(error: kailash_core::Error) -> std::io::Error {

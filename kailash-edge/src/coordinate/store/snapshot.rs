@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     coordinate::{
+        SnapshotStatus,
         raft::{LogId, SnapshotMeta, StoredMembership},
         state::Meta,
     },
@@ -73,6 +74,15 @@ impl SnapshotFile {
 }
 
 impl About {
+    /// The snapshot that says this.
+    pub(super) fn status(&self, snapshot: &SnapshotFile) -> SnapshotStatus {
+        SnapshotStatus {
+            last: self.last.map_or(0, |last| last.index),
+            at: self.meta.clock().millis,
+            bytes: snapshot.size(),
+        }
+    }
+
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         rmp_serde::to_vec(self)
             .map_err(|error| Error::internal(format!("a snapshot cannot be described: {error}")))

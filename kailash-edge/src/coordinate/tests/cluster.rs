@@ -11,12 +11,13 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::cut::{Cut, IsCut, dial};
-use crate::coordinate::{Coordinator, Settings, net::serve_connection};
+use crate::coordinate::{Coordinator, Observer, Observing, Settings, net::serve_connection};
 
 /// What is on a host, whether it runs or not.
 pub(in crate::coordinate) struct Host {
     pub(in crate::coordinate) disk: SimulatedDisk,
     address: SocketAddr,
+    observing: Observing,
     running: Option<Running>,
 }
 
@@ -38,9 +39,18 @@ pub(in crate::coordinate) const TOKEN: &str = "a token of tests";
 impl Cluster {
     /// As many members that vote.
     pub(in crate::coordinate) async fn of(count: usize) -> Self {
+        Self::with(count, Observing::default()).await
+    }
+
+    /// As many members that vote, and all tell `observer`.
+    pub(in crate::coordinate) async fn watched(count: usize, observer: Arc<dyn Observer>) -> Self {
+        Self::with(count, Observing(observer)).await
+    }
+
+    async fn with(count: usize, observing: Observing) -> Self {
         let mut cluster = Self { hosts: Vec::new() };
         for number in 0..count {
-            let mut host = Host::new().await;
+            let mut host = Host { observing: observing.clone(), ..Host::new().await };
             host.start(TOKEN).await;
             match cluster.hosts.first() {
                 None => drop(host.coordinator().found().await.unwrap()),
@@ -80,7 +90,7 @@ impl Cluster {
 impl Host {
     pub(in crate::coordinate) async fn new() -> Self {
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        Self { disk: SimulatedDisk::default(), address, running: None }
+        Self { disk: SimulatedDisk::default(), address, observing: Observing::default(), running: None }
     }
 
     pub(in crate::coordinate) fn address(&self) -> kailash_core::Text {
@@ -101,6 +111,7 @@ impl Host {
             host: format!("host at {}", self.address).into(),
             address: self.address(),
             token: token.to_owned(),
+            observing: self.observing.clone(),
             ..Settings::default()
         };
         let (clock, cut) = (Arc::new(SystemClock::default()), IsCut::default());
@@ -109,17 +120,25 @@ impl Host {
         let (coordinator, service) = opened.unwrap();
         let listener = TcpListener::bind(self.address).await.unwrap();
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(service.run(stop.clone()));
+        // Peers are served until it has handed over what it leads.
+        let unheard = CancellationToken::new();
+        tasks.spawn({
+            let (stop, unheard) = (stop.clone(), unheard.clone());
+            async move {
+                service.run(stop).await;
+                unheard.cancel();
+            }
+        });
         let answering = Arc::new(coordinator.clone());
         let listening = tokio::spawn({
-            let (tasks, stop, cut) = (tasks.clone(), stop.clone(), Arc::clone(&cut));
+            let (tasks, cut) = (tasks.clone(), Arc::clone(&cut));
             async move {
                 loop {
                     let (wire, _) = listener.accept().await.unwrap();
                     wire.set_nodelay(true).unwrap();
                     let wire = Cut { wire, cut: Arc::clone(&cut) };
                     let serving = serve_connection(wire, Arc::clone(&answering));
-                    tasks.spawn(stop.clone().run_until_cancelled_owned(serving));
+                    tasks.spawn(unheard.clone().run_until_cancelled_owned(serving));
                 }
             }
         });

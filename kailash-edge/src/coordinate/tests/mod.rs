@@ -4,6 +4,7 @@ mod cluster;
 mod cut;
 mod group;
 mod leases;
+mod standing;
 mod strangers;
 mod watching;
 

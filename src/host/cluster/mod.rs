@@ -3,27 +3,32 @@
 //! What it keeps lies in `cluster/` of the data folder. It begins with the host where the config tells of it, else when the
 //! first node needs it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+mod listen;
+mod metrics;
+mod told;
+
+use std::{sync::Arc, time::Duration};
 
 use kailash_core::{
     Error, ErrorKind, Result, Retry, Text,
     exec::SystemClock,
     log::{Disk, Folder},
 };
-use kailash_edge::coordinate::{
-    Coordination, Coordinator, Settings,
-    net::{plain_dial, serve_connection},
-};
-use tokio::{net::TcpListener, sync::Semaphore};
+use kailash_edge::coordinate::{Coordination, Coordinator, Observing, Settings, net::plain_dial};
+use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(super) use self::metrics::{Figures, Standing};
+pub use self::told::ClusterEvent;
+use self::{
+    listen::{bind, listen},
+    told::Telling,
+};
 use super::{
-    Identity,
+    Identity, Metrics,
     config::{ClusterSection, Config},
 };
 
-/// How many peers may be connected at a time.
-const CONNECTIONS: usize = 256;
 /// How long until a cluster that could not be joined is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -33,17 +38,45 @@ pub struct Cluster {
     stop: CancellationToken,
     tasks: TaskTracker,
     told: bool,
+    telling: Arc<Telling>,
 }
 
 impl Cluster {
     /// Prepares what `config` says; nothing begins.
     pub(super) fn prepare(config: &Config) -> Self {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let begin = Begin { config: config.clone(), stop: stop.clone(), tasks: tasks.clone() };
+        let telling = Arc::new(Telling::default());
+        let observing = Observing(telling.clone());
+        let begin = Begin { config: config.clone(), stop: stop.clone(), tasks: tasks.clone(), observing };
         let told = config.cluster != ClusterSection::default();
         let begin = Arc::new(begin);
         let coordination = Coordination::lazy(move || Arc::clone(&begin).begin());
-        Self { coordination, stop, tasks, told }
+        Self { coordination, stop, tasks, told, telling }
+    }
+
+    /// The cluster that the nodes of an embedder's host act in, which the embedder begins and ends.
+    ///
+    /// # Errors
+    /// Kind `Conflict`, code `cluster.twice`, if `config` tells of another.
+    pub(super) fn around(coordination: Coordination, config: &Config) -> Result<Self> {
+        if config.cluster != ClusterSection::default() {
+            let message = "the host was given coordination, and its config tells of a cluster";
+            let error = Error::new(ErrorKind::Conflict, "cluster.twice", message);
+            return Err(error.with_hint("leave out one of both").with_retry(Retry::Never));
+        }
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        Ok(Self { coordination, stop, tasks, told: false, telling: Arc::default() })
+    }
+
+    /// The events of the group from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Arc<ClusterEvent>> {
+        self.telling.watch()
+    }
+
+    /// Lets `metrics` tell of it.
+    pub(super) fn tell(&self, metrics: &Metrics) {
+        metrics.tell_of_cluster(&self.telling.figures, Standing(self.coordination.clone()));
     }
 
     /// The handle for nodes and services.
@@ -81,6 +114,7 @@ struct Begin {
     config: Config,
     stop: CancellationToken,
     tasks: TaskTracker,
+    observing: Observing,
 }
 
 impl Begin {
@@ -95,16 +129,23 @@ impl Begin {
         let settings = Settings {
             address: cluster.advertise.clone().or(own).unwrap_or_default().into(),
             token: identity.cluster_token.unwrap_or_default(),
+            observing: self.observing.clone(),
             ..Settings::alone(identity.id)
         };
         let disk: Arc<dyn Disk> = Arc::new(Folder::open(host.data.join("cluster"))?);
         let opened = Coordinator::open(disk, settings, plain_dial(), Arc::new(SystemClock::default())).await;
         let (coordinator, service) = opened?;
-        self.tasks.spawn(service.run(self.stop.clone()));
+        // Peers are heard until this member has handed over what it leads.
+        let unheard = CancellationToken::new();
+        let (stop, gone) = (self.stop.clone(), unheard.clone());
+        self.tasks.spawn(async move {
+            service.run(stop).await;
+            gone.cancel();
+        });
         if let Some((listener, address)) = listener {
             tracing::info!(%address, member = coordinator.member(), "listening for the cluster's peers");
-            let listening = listen(listener, coordinator.clone(), self.tasks.clone(), self.stop.clone());
-            self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(listening));
+            let listening = listen(listener, coordinator.clone(), self.tasks.clone(), unheard.clone());
+            self.tasks.spawn(unheard.run_until_cancelled_owned(listening));
         }
         let seeds: Vec<Text> = cluster.join.iter().map(Text::from).collect();
         if seeds.is_empty() {
@@ -131,48 +172,5 @@ async fn join(coordinator: Coordinator, seeds: Vec<Text>, voter: bool) {
             Err(error) => tracing::warn!(%error, "the cluster cannot be reached yet"),
         }
         tokio::time::sleep(AGAIN).await;
-    }
-}
-
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
-    let unbound = |error: std::io::Error| {
-        Error::new(ErrorKind::Unavailable, "cluster.bind", format!("{address}: {error}"))
-            .with_retry(Retry::Never)
-            .with_hint("is the port taken? `cluster.listen` says another one")
-    };
-    let listener = TcpListener::bind(address).await.map_err(unbound)?;
-    let bound = listener.local_addr().map_err(unbound)?;
-    Ok((listener, bound))
-}
-
-async fn listen(
-    listener: TcpListener,
-    coordinator: Coordinator,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let answering = Arc::new(coordinator);
-    loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let wire = match listener.accept().await {
-            Ok((wire, _)) => wire,
-            Err(error) => {
-                tracing::warn!(%error, "a peer could not be taken");
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            }
-        };
-        if let Err(error) = wire.set_nodelay(true) {
-            tracing::debug!(%error, "a peer is gone already");
-            continue;
-        }
-        let answering = Arc::clone(&answering);
-        let serving = async move {
-            serve_connection(wire, answering).await;
-            drop(place);
-        };
-        tasks.spawn(stop.clone().run_until_cancelled_owned(serving));
     }
 }
