@@ -2,7 +2,9 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use super::{completions, convert, graph, keys, new, nodes, resume, run, runs, schema, serve, validate};
+use super::{
+    cluster, completions, convert, graph, keys, new, nodes, resume, run, runs, schema, serve, validate,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +36,7 @@ pub(super) enum Command {
     Resume(resume::Args),
     Runs(runs::Args),
     Serve(serve::Args),
+    Cluster(cluster::Args),
     Keys(keys::Args),
     Validate(validate::Args),
     Nodes(nodes::Args),

@@ -12,7 +12,7 @@ use kailash_core::validate::Issue;
 use super::{
     answer,
     args::{Cli, Command},
-    completions, convert, graph, keys, logs, new, nodes,
+    cluster, completions, convert, graph, keys, logs, new, nodes,
     refusal::Refusal,
     resume, run, runs, schema, serve,
     term::{Paint, err},
@@ -37,6 +37,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Resume(args) => resume::main(args),
         Command::Runs(args) => runs::main(args),
         Command::Serve(args) => serve::main(args, cli.verbose),
+        Command::Cluster(args) => cluster::main(args),
         Command::Keys(args) => keys::main(args),
         Command::Validate(args) => validate::main(args),
         Command::Nodes(args) => nodes::main(args),

@@ -8,6 +8,7 @@
 
 mod answer;
 mod args;
+mod cluster;
 mod completions;
 mod convert;
 mod diagnose;
@@ -22,6 +23,7 @@ mod new;
 mod nodes;
 mod params;
 mod refusal;
+mod remote;
 mod resume;
 mod run;
 mod runs;

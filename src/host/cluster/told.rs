@@ -50,37 +50,38 @@ impl Observer for Telling {
     }
 
     fn happened(&self, happened: &Happened) {
-        match happened {
-            Happened::LeaderChanged { term, leader: Some(leader) } => {
-                tracing::info!(term, %leader, "the cluster has a leader");
-            }
-            Happened::LeaderChanged { term, leader: None } => {
-                tracing::warn!(term, "the cluster has no leader")
-            }
-            Happened::QuorumLost => {
-                tracing::warn!("no majority of the cluster is heard: nothing is accepted here")
-            }
-            Happened::QuorumRegained => tracing::info!("a majority of the cluster is heard"),
-            Happened::PeerLost { host } => {
-                tracing::warn!(%host, "a member of the cluster is not heard any more")
-            }
-            Happened::PeerBack { host } => tracing::info!(%host, "a member of the cluster is heard again"),
-            Happened::MembersChanged { voters, learners } => {
-                tracing::info!(
-                    voters = voters.len(),
-                    learners = learners.len(),
-                    "the cluster has other members"
-                );
-            }
-            Happened::MemberStopped => {
-                tracing::error!("this host takes no part in its cluster any more: its storage failed");
-            }
-        }
+        log(happened);
         self.figures.count(happened);
         if self.events.receiver_count() > 0 {
             let event = ClusterEvent { at: SystemClock::default().now(), what: happened.clone() };
             // Who listened may just have gone.
             drop(self.events.send(Arc::new(event)));
+        }
+    }
+}
+
+fn log(happened: &Happened) {
+    match happened {
+        Happened::LeaderChanged { term, leader: Some(leader) } => {
+            tracing::info!(term, %leader, "the cluster has a leader");
+        }
+        Happened::LeaderChanged { term, leader: None } => {
+            tracing::warn!(term, "the cluster has no leader");
+        }
+        Happened::QuorumLost => {
+            tracing::warn!("no majority of the cluster is heard: nothing is accepted here");
+        }
+        Happened::QuorumRegained => tracing::info!("a majority of the cluster is heard"),
+        Happened::PeerLost { host } => {
+            tracing::warn!(%host, "a member of the cluster is not heard any more");
+        }
+        Happened::PeerBack { host } => tracing::info!(%host, "a member of the cluster is heard again"),
+        Happened::MembersChanged { voters, learners } => {
+            let (voters, learners) = (voters.len(), learners.len());
+            tracing::info!(voters, learners, "the cluster has other members");
+        }
+        Happened::MemberStopped => {
+            tracing::error!("this host takes no part in its cluster any more: its storage failed");
         }
     }
 }

@@ -62,7 +62,7 @@ impl Member {
     }
 }
 
-fn problem(answered: (StatusCode, Json)) -> (u16, String) {
+fn problem(answered: &(StatusCode, Json)) -> (u16, String) {
     (answered.0.as_u16(), answered.1["code"].as_str().unwrap_or_default().to_owned())
 }
 
@@ -78,7 +78,7 @@ async fn entries_have_versions_and_are_the_same_on_every_host() {
         assert_eq!((&told["value"], &told["stale"]), (&json!({"open": true}), &json!(false)), "{told}");
     }
     let again = members[1].put("/map/doors%2Fa", json!({"value": 1, "if_version": 0})).await;
-    assert_eq!(problem(again), (409, "map.version".into()));
+    assert_eq!(problem(&again), (409, "map.version".into()));
     let (_, told) = members[2].put("/map/doors%2Fa", json!({"value": null, "if_version": 1})).await;
     assert_eq!(told["version"], 2, "{told}");
     let (_, told) = members[2].put("/map/doors%2Fb", json!({"value": 1, "ttl_s": 0.05})).await;
@@ -91,9 +91,9 @@ async fn entries_have_versions_and_are_the_same_on_every_host() {
     assert_eq!((&told["entries"][0]["key"], &told["next"]), (&json!("doors/a"), &json!("doors/a")), "{told}");
     let (_, told) = members[1].ask(Method::DELETE, "/map/doors%2Fa?if_version=2", None).await;
     assert_eq!(told["existed"], true, "{told}");
-    assert_eq!(problem(members[1].get("/map/doors%2Fa").await), (404, "map.key".into()));
+    assert_eq!(problem(&members[1].get("/map/doors%2Fa").await), (404, "map.key".into()));
     let reserved = members[0].put("/map/state%2Fx%2Fy", json!({"value": 1})).await;
-    assert_eq!(problem(reserved), (422, "cluster.reserved".into()));
+    assert_eq!(problem(&reserved), (422, "cluster.reserved".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +104,7 @@ async fn a_lease_has_one_holder_and_its_token_fences_entries() {
     let (_, first) = members[0].ask(Method::POST, "/leases/press", Some(&take("a"))).await;
     let token = first["token"].as_u64().unwrap();
     let second = members[1].ask(Method::POST, "/leases/press", Some(&take("b"))).await;
-    assert_eq!(problem(second), (409, "lease.held".into()));
+    assert_eq!(problem(&second), (409, "lease.held".into()));
     let fenced = |token: u64| json!({"value": 1, "fence": {"lease": "press", "token": token}});
     assert_eq!(members[2].put("/map/k", fenced(token)).await.0, StatusCode::OK);
     let (status, _) = members[1].put("/leases/press", json!({"token": token, "ttl_s": 30})).await;
@@ -113,11 +113,11 @@ async fn a_lease_has_one_holder_and_its_token_fences_entries() {
     assert_eq!((&told["holder"], &told["token"]), (&json!("a"), &json!(token)), "{told}");
     let (_, told) = members[1].ask(Method::DELETE, &format!("/leases/press?token={token}"), None).await;
     assert_eq!(told["released"], true, "{told}");
-    assert_eq!(problem(members[2].put("/map/k", fenced(token)).await), (409, "lease.lost".into()));
+    assert_eq!(problem(&members[2].put("/map/k", fenced(token)).await), (409, "lease.lost".into()));
     let (_, told) = members[1].ask(Method::POST, "/leases/press", Some(&take("b"))).await;
     assert!(told["token"].as_u64().unwrap() > token, "{told}");
     let late = members[0].put("/leases/press", json!({"token": token, "ttl_s": 30})).await;
-    assert_eq!(problem(late), (409, "lease.lost".into()));
+    assert_eq!(problem(&late), (409, "lease.lost".into()));
     let (_, told) = members[0].get("/leases?prefix=pr").await;
     assert_eq!(told["leases"][0]["holder"], "b", "{told}");
 }
@@ -169,7 +169,7 @@ async fn a_cluster_tells_how_it_stands_and_lets_members_go() {
     }
     assert!(metrics.contains("kailash_cluster_sync_duration_seconds_count"), "{metrics}");
     assert_eq!(
-        problem(members[0].ask(Method::DELETE, "/members/edge-9", None).await),
+        problem(&members[0].ask(Method::DELETE, "/members/edge-9", None).await),
         (404, "cluster.member".into())
     );
     let (status, told) = members[0].ask(Method::DELETE, "/members/edge-3", None).await;
@@ -200,5 +200,5 @@ async fn who_watches_the_cluster_is_told_when_a_majority_is_gone() {
     tokio::join!(watched, stopped);
     members[0].status(|told| told["quorum"] == false).await;
     let refused = members[0].put("/map/k", json!({"value": 1})).await;
-    assert_eq!(problem(refused), (503, "coordinate.no_quorum".into()));
+    assert_eq!(problem(&refused), (503, "coordinate.no_quorum".into()));
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use kailash_core::{Event, RunId, RunStatus, event::What, exec::Timestamp};
 use serde::Deserialize;
 
-use super::{feed::Standing, row::Run, sse::Message};
+use super::{feed::Standing, row::Run};
+use crate::cli::remote::Message;
 
 /// The most runs under way that are kept, and of those that ended.
 const MAX_RUNS: usize = 4096;

@@ -21,15 +21,14 @@ use tokio::{
 
 use super::{
     board::Board,
-    client::Client,
     feed::{Feed, Heard},
     picture::Canvas,
     screen::Screen,
-    sse::Message,
 };
 use crate::cli::{
     journal::wait,
     refusal::Refusal,
+    remote::{Message, Place},
     term::{Paint, clean, err, out, width},
 };
 
@@ -58,25 +57,20 @@ const STOPPED: u8 = 130;
 pub(in crate::cli::runs) struct Args {
     /// Only this run, with its nodes: its id, how that begins or ends, or `last`
     run: Option<String>,
-    /// The host
-    #[arg(long, value_name = "URL", env = "KAILASH_URL", default_value = "http://127.0.0.1:8470")]
-    url: String,
-    /// Where the API key is found: env:NAME or file:PATH
-    #[arg(long, value_name = "REFERENCE")]
-    key: Option<String>,
+    #[command(flatten)]
+    host: Place,
 }
 
 /// Runs the command.
 pub(in crate::cli::runs) fn main(args: &Args, as_json: bool) -> Result<ExitCode> {
-    let refused = |issue| Refusal::of(issue);
-    let client = Client::new(&args.url, args.key.as_deref()).map_err(|trouble| refused(*trouble.issue))?;
+    let client = args.host.client()?;
     let paint = Paint::stdout();
     // A terminal that takes no colours may take no other commands either.
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let live = !as_json && !dumb && io::stdout().is_terminal();
     wait(async {
         let run = match &args.run {
-            Some(name) => Some(client.find(name).await.map_err(|trouble| refused(*trouble.issue))?.run_id),
+            Some(name) => Some(client.find(name).await.map_err(Refusal::from)?.run_id),
             None => None,
         };
         let url = client.url().to_owned();

@@ -10,11 +10,8 @@ use kailash_core::{
 use reqwest::Response;
 use tokio::{sync::mpsc::Sender, time::Instant};
 
-use super::{
-    client::{Client, Head, PAGE, Past},
-    sse::{Message, Parser, TooLong},
-    trouble::Trouble,
-};
+use super::client::{Head, PAGE, Past};
+use crate::cli::remote::{Client, Message, Parser, TooLong, Trouble};
 
 /// The waits before a host is asked again.
 const AGAIN: RetryPolicy = RetryPolicy {

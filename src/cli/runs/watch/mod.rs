@@ -13,9 +13,7 @@ mod node;
 mod picture;
 mod row;
 mod screen;
-mod sse;
 #[cfg(test)]
 mod tests;
-mod trouble;
 
 pub(super) use command::{Args, main};

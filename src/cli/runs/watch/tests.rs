@@ -10,9 +10,8 @@ use super::{
     client::{Head, Past},
     feed::Standing,
     picture::{Canvas, lasted},
-    sse::Message,
 };
-use crate::cli::term::Paint;
+use crate::cli::{remote::Message, term::Paint};
 
 const URL: &str = "http://127.0.0.1:8470";
 const A: RunId = RunId::from_u128(0xa);

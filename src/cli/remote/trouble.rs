@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 /// What went wrong.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
-    pub(super) issue: Box<Issue>,
+pub(in crate::cli) struct Trouble {
+    pub(in crate::cli) issue: Box<Issue>,
     /// Whether trying again may help.
-    pub(super) passing: bool,
+    pub(in crate::cli) passing: bool,
 }
 
 /// Problem details (RFC 9457), as a host writes them.
@@ -22,12 +22,12 @@ struct Problem {
 
 impl Trouble {
     /// What `issue` says; it may pass by itself.
-    pub(super) fn of(issue: Issue, passing: bool) -> Self {
+    pub(in crate::cli) fn of(issue: Issue, passing: bool) -> Self {
         Self { issue: Box::new(issue), passing }
     }
 
     /// Nothing answers at `url`.
-    pub(super) fn unreachable(url: &str, error: &reqwest::Error) -> Self {
+    pub(in crate::cli) fn unreachable(url: &str, error: &reqwest::Error) -> Self {
         let error = error.without_url_in_text();
         let issue = Issue::error("host.unreachable", format!("no host answers at {url}: {error}"));
         let hint = "is `kailash serve` running there? `--url` names another host";
@@ -35,19 +35,19 @@ impl Trouble {
     }
 
     /// The host went away.
-    pub(super) fn gone(what: &str) -> Self {
+    pub(in crate::cli) fn gone(what: &str) -> Self {
         Self::of(Issue::error("host.gone", what), true)
     }
 
     /// Something answers that is no host.
-    pub(super) fn stranger(url: &str, what: &str) -> Self {
+    pub(in crate::cli) fn stranger(url: &str, what: &str) -> Self {
         let issue =
             Issue::error("host.stranger", format!("what answers at {url} is no Kailash host: {what}"));
         Self::of(issue.hint("`--url` names the host"), false)
     }
 
     /// The host answered with `status` and `content`.
-    pub(super) fn refused(url: &str, status: StatusCode, content: &[u8]) -> Self {
+    pub(in crate::cli) fn refused(url: &str, status: StatusCode, content: &[u8]) -> Self {
         let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let Ok(problem) = serde_json::from_slice::<Problem>(content) else {
             return Self { passing, ..Self::stranger(url, &format!("it says {status}")) };

@@ -5,20 +5,20 @@ const MAX: usize = 1 << 20;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
+pub(in crate::cli) struct Message {
     /// Its type; `message` if it names none.
-    pub(super) event: String,
+    pub(in crate::cli) event: String,
     /// Its lines of data.
-    pub(super) data: String,
+    pub(in crate::cli) data: String,
 }
 
 /// A message has more bytes than is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(in crate::cli) struct TooLong;
 
 /// Takes bytes as they come and gives messages.
 #[derive(Default)]
-pub(super) struct Parser {
+pub(in crate::cli) struct Parser {
     line: Vec<u8>,
     event: String,
     data: String,
@@ -33,7 +33,7 @@ impl Parser {
     ///
     /// # Errors
     /// A message that is too long; the parser is of no more use then.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Message>, TooLong> {
+    pub(in crate::cli) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Message>, TooLong> {
         let mut messages = Vec::new();
         for &byte in bytes {
             let after_return = std::mem::replace(&mut self.returned, byte == b'\r');
