@@ -34,5 +34,5 @@ pub use owned::{Owned, StateAsk, StateTold, name_of_state};
 pub use propose::Carried;
 pub use read::{Consistency, Reading};
 pub use service::CoordinatorService;
-pub use settings::Settings;
+pub use settings::{Compaction, Settings};
 pub use watching::Watch;
