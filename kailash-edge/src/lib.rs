@@ -3,3 +3,5 @@
 pub mod coordinate;
 pub mod lifecycle;
 pub mod table;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

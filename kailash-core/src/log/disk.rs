@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use super::Runner;
 use crate::{Error, ErrorKind as Kind, Result, Retry};
 
 /// Who may do what with a file: its owner reads and writes.
@@ -43,6 +44,11 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// It cannot be removed.
     fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Who does the writing of logs on this disk. None, as by default: each log has a thread of its own for it.
+    fn runner(&self) -> Option<Runner> {
+        None
+    }
 }
 
 impl<D: Disk + ?Sized> Disk for Arc<D> {
@@ -60,6 +66,10 @@ impl<D: Disk + ?Sized> Disk for Arc<D> {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         (**self).remove(name)
+    }
+
+    fn runner(&self) -> Option<Runner> {
+        (**self).runner()
     }
 }
 

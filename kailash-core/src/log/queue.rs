@@ -48,6 +48,19 @@ struct Waiting {
     wanted: usize,
 }
 
+impl Waiting {
+    fn take(&mut self, most: usize) -> VecDeque<Job> {
+        let mut taken = VecDeque::new();
+        let mut bytes = 0;
+        while let Some(job) = self.jobs.pop_front_if(|job| bytes == 0 || bytes + size(job) <= most) {
+            bytes += size(&job);
+            taken.push_back(job);
+        }
+        self.bytes -= bytes;
+        taken
+    }
+}
+
 /// Jobs in order, from any thread to the writer's.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -84,7 +97,7 @@ impl Queue {
 
     /// Waits for jobs and takes those from the front that fit together into `most` bytes, at least one. Once there is
     /// one it waits for no longer than `patience` until there are `expected`. None when the queue is closed and empty.
-    pub(super) fn take(&self, most: usize, expected: usize, patience: Duration) -> Option<Vec<Job>> {
+    pub(super) fn take(&self, most: usize, expected: usize, patience: Duration) -> Option<VecDeque<Job>> {
         let mut waiting = self.lock();
         while waiting.jobs.is_empty() && !waiting.closed {
             waiting.wanted = 1;
@@ -99,17 +112,12 @@ impl Queue {
             waiting.wanted = expected;
             waiting = self.filled.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if waiting.jobs.is_empty() {
-            return None;
-        }
-        let mut taken = Vec::new();
-        let mut bytes = 0;
-        while let Some(job) = waiting.jobs.pop_front_if(|job| bytes == 0 || bytes + size(job) <= most) {
-            bytes += size(&job);
-            taken.push(job);
-        }
-        waiting.bytes -= bytes;
-        Some(taken)
+        if waiting.jobs.is_empty() { None } else { Some(waiting.take(most)) }
+    }
+
+    /// Takes jobs from the front that fit together into `most` bytes, at least one if there is one.
+    pub(super) fn take_now(&self, most: usize) -> VecDeque<Job> {
+        self.lock().take(most)
     }
 
     /// Waits for `time`, or until the queue is closed; whether it is still open.

@@ -17,6 +17,7 @@ use super::{
     open::open,
     queue::{Answer, Job, Queue},
     record,
+    runner::Handed,
     segment::{START, Segment, damaged, name},
     writer::Writer,
 };
@@ -78,10 +79,17 @@ impl Shared {
     }
 }
 
-/// A log of records with a writer thread of its own. Dropping it writes what waits and ends the thread.
+/// A log of records with a writer thread of its own, unless its disk has a [`Runner`](super::Runner). Dropping it writes
+/// what waits and ends the thread.
 pub struct SegmentLog {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+    writing: Writing,
+}
+
+/// Who writes.
+enum Writing {
+    Thread(Option<JoinHandle<()>>),
+    Handed(Arc<Handed>),
 }
 
 impl SegmentLog {
@@ -99,11 +107,15 @@ impl SegmentLog {
             broken: None,
             waits_for_room: false,
         });
+        let runner = disk.runner();
         let shared = Arc::new(Shared { disk: Box::new(disk), settings, queue: Queue::default(), state });
         let writer = Writer::new(Arc::clone(&shared));
+        if let Some(runner) = runner {
+            return Ok(Self { shared, writing: Writing::Handed(Handed::new(writer, runner)) });
+        }
         let thread = thread::Builder::new().name("kailash-log".into()).spawn(move || writer.run());
         let writer = thread.map_err(|error| disk_error(&error, "a thread for the log"))?;
-        Ok(Self { shared, writer: Some(writer) })
+        Ok(Self { shared, writing: Writing::Thread(Some(writer)) })
     }
 
     /// Appends records behind each other. The future gives the index of the first when all of them are durable; dropping
@@ -117,13 +129,13 @@ impl SegmentLog {
         self.job(|answer| Job::Append { records, answer })
     }
 
-    /// [`SegmentLog::append`] that tells `answer`, on the writer's thread: it must not block.
+    /// [`SegmentLog::append`] that tells `answer`, where the writing is done: it must not block.
     ///
     /// # Errors
     /// As [`SegmentLog::append`]; `answer` is not called then.
     pub fn append_with(&self, records: Vec<Bytes>, answer: Answer) -> Result<()> {
         records.iter().try_for_each(|body| record::check(body))?;
-        self.shared.queue.push(Job::Append { records, answer })
+        self.push(Job::Append { records, answer })
     }
 
     /// Forgets the records from `from` on. The future gives the index of the next record when that is durable.
@@ -154,8 +166,16 @@ impl SegmentLog {
     fn job(&self, job: impl FnOnce(Answer) -> Job) -> Result<Appended> {
         let (sender, receiver) = oneshot::channel();
         // The receiver is gone only if nobody wants to know.
-        self.shared.queue.push(job(Box::new(move |result| drop(sender.send(result)))))?;
+        self.push(job(Box::new(move |result| drop(sender.send(result)))))?;
         Ok(Appended(receiver))
+    }
+
+    fn push(&self, job: Job) -> Result<()> {
+        self.shared.queue.push(job)?;
+        if let Writing::Handed(handed) = &self.writing {
+            handed.wake();
+        }
+        Ok(())
     }
 
     /// Why the log takes nothing more until it is opened again, if a write failed so that nobody knows what is on the
@@ -242,9 +262,10 @@ impl SegmentLog {
 impl Drop for SegmentLog {
     fn drop(&mut self) {
         self.shared.queue.close();
-        if let Some(writer) = self.writer.take() {
+        match &mut self.writing {
             // One that panicked has dropped its answers: whoever waited was told.
-            drop(writer.join());
+            Writing::Thread(thread) => drop(thread.take().map(JoinHandle::join)),
+            Writing::Handed(handed) => handed.finish(),
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The one thread that writes: takes what waits, writes it in one piece, syncs once, answers all.
+//! The one who writes: takes what waits, writes it in one piece, syncs once, answers all.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,55 +30,92 @@ pub(super) struct Writer {
     /// How many jobs were done together last, and how long that took: whoever was answered together often comes back
     /// together, and is worth waiting for as long as another sync would take.
     last: (usize, Duration),
+    /// What waits for room on the disk, of a writer without a thread.
+    left: VecDeque<Job>,
 }
 
 /// How long until a full disk is tried again.
-const ROOM: Duration = Duration::from_millis(100);
+pub(super) const ROOM: Duration = Duration::from_millis(100);
 
 /// Records and who is told when they are durable.
 type Append = (Vec<Bytes>, Answer);
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, buffer: Vec::new(), last: (0, Duration::ZERO) }
+        Self { shared, buffer: Vec::new(), last: (0, Duration::ZERO), left: VecDeque::new() }
     }
 
     /// Works until the queue is closed.
     pub(super) fn run(mut self) {
         while let Some(jobs) = self.shared.queue.take(MAX_WRITE, self.last.0, self.last.1.min(MAX_PATIENCE)) {
             let (count, began) = (jobs.len(), Instant::now());
-            let mut appends = Vec::new();
-            for job in jobs {
-                match job {
-                    Job::Append { records, answer } => appends.push((records, answer)),
-                    Job::Truncate { from, answer } => {
-                        self.append(std::mem::take(&mut appends));
-                        answer(self.truncate(from));
-                    }
-                    Job::Purge { to, answer } => {
-                        self.append(std::mem::take(&mut appends));
-                        answer(self.purge(to));
-                    }
-                    Job::Restart { next, answer } => {
-                        self.append(std::mem::take(&mut appends));
-                        answer(self.restart(next));
-                    }
-                }
+            let mut left = self.work(jobs, self.shared.settings.wait_for_room);
+            while !left.is_empty() {
+                let waits = self.shared.queue.pause(ROOM);
+                left = self.work(left, waits);
             }
-            self.append(appends);
             self.last = (count, began.elapsed());
         }
     }
 
-    /// Writes all `appends` together.
-    fn append(&mut self, appends: Vec<Append>) {
+    /// Does what waits now. Whether something is left that waits for room on the disk.
+    pub(super) fn work_off(&mut self) -> bool {
+        loop {
+            let mut jobs = std::mem::take(&mut self.left);
+            jobs.append(&mut self.shared.queue.take_now(MAX_WRITE));
+            if jobs.is_empty() {
+                return false;
+            }
+            self.left = self.work(jobs, self.shared.settings.wait_for_room);
+            if !self.left.is_empty() {
+                return true;
+            }
+        }
+    }
+
+    /// Does what waits, and refuses that for which there is no room.
+    pub(super) fn finish(&mut self) {
+        while self.work_off() {
+            let left = std::mem::take(&mut self.left);
+            self.work(left, false);
+        }
+    }
+
+    /// Does `jobs`. What it gives back waits for room on the disk: without `waits` it is refused instead.
+    fn work(&mut self, mut jobs: VecDeque<Job>, waits: bool) -> VecDeque<Job> {
+        loop {
+            let mut appends = Vec::new();
+            let job = loop {
+                match jobs.pop_front() {
+                    Some(Job::Append { records, answer }) => appends.push((records, answer)),
+                    other => break other,
+                }
+            };
+            let full = self.append(appends, waits);
+            if !full.is_empty() {
+                let full = full.into_iter().map(|(records, answer)| Job::Append { records, answer });
+                return full.chain(job).chain(jobs).collect();
+            }
+            match job {
+                Some(Job::Truncate { from, answer }) => answer(self.truncate(from)),
+                Some(Job::Purge { to, answer }) => answer(self.purge(to)),
+                Some(Job::Restart { next, answer }) => answer(self.restart(next)),
+                Some(Job::Append { .. }) | None => return jobs,
+            }
+        }
+    }
+
+    /// Writes all `appends` together. Gives them back if they wait for room on the disk.
+    fn append(&mut self, appends: Vec<Append>, waits: bool) -> Vec<Append> {
         if appends.is_empty() {
-            return;
+            return appends;
         }
         let write = self.shared.next();
-        let mut result = self.try_append(write, &appends);
-        while self.waits_for_room(&result) {
-            result = self.try_append(write, &appends);
+        let result = self.try_append(write, &appends);
+        let waits = waits && self.is_full(&result);
+        self.shared.lock().waits_for_room = waits;
+        if waits {
+            return appends;
         }
         match result {
             Ok(()) => {
@@ -92,6 +130,7 @@ impl Writer {
         }
         // A large write leaves no large buffer behind.
         self.buffer.shrink_to(MAX_WRITE);
+        Vec::new()
     }
 
     /// Writes all `appends` together, from record `write` on; after a failure nothing of them is left.
@@ -109,12 +148,9 @@ impl Writer {
         self.store(target, write, records().map(|body| record::HEADER + body.len()))
     }
 
-    /// Waits a while for room on the disk, if that is what lacks and the log may wait; whether to try again.
-    fn waits_for_room(&self, result: &Result<()>) -> bool {
-        let is_full = result.as_ref().is_err_and(|error| error.code() == "log.full");
-        let waits = is_full && self.shared.settings.wait_for_room && self.is_whole().is_ok();
-        self.shared.lock().waits_for_room = waits;
-        waits && self.shared.queue.pause(ROOM)
+    /// Whether nothing but room on the disk lacks.
+    fn is_full(&self, result: &Result<()>) -> bool {
+        result.as_ref().is_err_and(|error| error.code() == "log.full") && self.is_whole().is_ok()
     }
 
     /// Refuses to write once a write failed badly.

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::log::{Disk, DiskFile};
+use crate::log::{Disk, DiskFile, Runner};
 
 const SECTOR: usize = 512;
 
@@ -24,6 +24,7 @@ struct State {
     capacity: Option<usize>,
     sync_fails: bool,
     syncs: u64,
+    runner: Option<Runner>,
 }
 
 #[derive(Clone, Default)]
@@ -60,6 +61,11 @@ impl SimulatedDisk {
     /// Makes every sync from now on fail, or work again.
     pub fn set_sync_fails(&self, fails: bool) {
         lock(&self.0).sync_fails = fails;
+    }
+
+    /// Lets `runner` do the writing of logs that are opened on this disk from now on, in place of their threads.
+    pub fn set_runner(&self, runner: Option<Runner>) {
+        lock(&self.0).runner = runner;
     }
 
     /// How many syncs succeeded.
@@ -130,6 +136,10 @@ impl Disk for SimulatedDisk {
     fn remove(&self, name: &str) -> io::Result<()> {
         lock(&self.0).files.remove(name);
         Ok(())
+    }
+
+    fn runner(&self) -> Option<Runner> {
+        lock(&self.0).runner.clone()
     }
 }
 

@@ -11,10 +11,10 @@ use openraft::RaftMetrics;
 
 use super::{
     Settings,
-    identity::{Identity, IdentityFile, draw},
+    identity::{Identity, IdentityFile},
     keeper::Keeping,
     net::{Answering, Ask, ClusterKey, Dial, Known, Local, Network, Peers, Told},
-    raft::{Member, MemberId, Raft, Types},
+    raft::{Member, MemberId, Raft, Types, draw},
     service::CoordinatorService,
     state::Request,
     status::Heard,
@@ -64,7 +64,7 @@ impl Coordinator {
         let identity = IdentityFile::open(Arc::clone(&disk))?;
         let Identity { member, cluster, .. } = identity.get();
         let disk: Arc<dyn Disk> = Arc::new(TimedDisk { disk, observing: settings.observing.clone() });
-        let log = LogStore::open(Arc::clone(&disk))?;
+        let log = LogStore::open(Arc::clone(&disk), settings.compaction.segment)?;
         let machine = MachineStore::open(disk)?;
         let key = ClusterKey::of(&settings.token);
         let peers = Peers::new(Local { cluster, member, host: settings.host.clone(), key }, dial);
@@ -114,6 +114,15 @@ impl Coordinator {
         let leader = metrics.current_leader?;
         let member = metrics.membership_config.membership().get_node(&leader)?;
         Some((leader, member.clone()))
+    }
+
+    /// A hash of all that the members agree on, with the log index behind the last command that it has: members that carried
+    /// out as much have the same one.
+    ///
+    /// # Errors
+    /// Failing or damaged storage.
+    pub fn digest(&self) -> Result<(u64, blake3::Hash)> {
+        self.0.machine.digest()
     }
 
     /// Ends taking part. What is on the disk stays.

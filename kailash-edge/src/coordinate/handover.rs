@@ -1,7 +1,6 @@
 //! Giving the lead to somebody else before a leader goes, so that nobody waits for an election.
 
 use kailash_core::{Error, ErrorKind, Result};
-use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::timeout;
 
 use super::{

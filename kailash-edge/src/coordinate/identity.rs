@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use kailash_core::{Error, Result, log::Disk};
+use kailash_core::{Result, log::Disk};
 use serde::{Deserialize, Serialize};
 
-use super::{net::ClusterId, raft::MemberId, store::Sealed};
+use super::{
+    net::ClusterId,
+    raft::{MemberId, draw},
+    store::Sealed,
+};
 
 /// Who a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,12 +76,4 @@ impl IdentityFile {
         self.identity = identity;
         Ok(())
     }
-}
-
-/// Numbers that nobody has drawn before.
-pub(super) fn draw() -> Result<[u64; 2]> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("no random numbers: {error}")))?;
-    let number = u128::from_le_bytes(bytes);
-    Ok([(number >> 64) as u64, number as u64])
 }

@@ -40,6 +40,6 @@ pub use owned::{Owned, StateAsk, StateTold, is_reserved, name_of_state};
 pub use propose::Carried;
 pub use read::{Consistency, Reading};
 pub use service::CoordinatorService;
-pub use settings::Settings;
+pub use settings::{Compaction, Settings};
 pub use status::{MemberStatus, Role, SnapshotStatus, Status};
 pub use watching::Watch;

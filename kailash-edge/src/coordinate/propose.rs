@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use kailash_core::{Error, ErrorKind, Result, Retry};
-use openraft::{
-    async_runtime::watch::WatchReceiver,
-    errors::{ClientWriteError, RaftError},
-};
+use openraft::errors::{ClientWriteError, RaftError};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
@@ -96,6 +93,7 @@ impl Coordinator {
             let mut metrics = self.0.raft.metrics();
             let changed = async {
                 tokio::select! {
+                    biased;
                     _ = metrics.changed() => {}
                     () = sleep(AGAIN) => {}
                 }
@@ -149,6 +147,7 @@ impl Coordinator {
         };
         let peer = self.0.peers.member(id);
         tokio::select! {
+            biased;
             told = peer.ask(&ask, self.0.settings.patience) => told,
             leader = elected => Ok(Told::Leader(leader)),
         }

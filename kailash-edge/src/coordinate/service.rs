@@ -3,20 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use kailash_core::exec::Monotonic;
-use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{Coordinator, Role, expiry::Deadlines, keeper::RENEWAL, noticing::Noticing, raft::LogId};
 
-/// How many bytes of changes are kept in memory until a snapshot is made: this, or a share of the last snapshot.
-const CHANGES: usize = 2 << 20;
-/// The share of the last snapshot.
+/// The share of the last snapshot that may change in memory until another is made.
 const SHARE: u64 = 8;
 /// How many bytes of changes are kept in memory at most.
 const MOST_CHANGES: usize = 32 << 20;
-/// How many bytes the log may take until a snapshot is made, at least.
-const LOG: u64 = 16 << 20;
 /// How long nothing is looked at, at most.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -128,10 +123,11 @@ impl CoordinatorService {
     fn snapshot_if_due(&mut self) {
         let shared = &self.coordinator.0;
         let (changes, table) = shared.machine.weight();
+        let due = shared.settings.compaction;
         let share = usize::try_from(table / SHARE).unwrap_or(usize::MAX).min(MOST_CHANGES);
         let log = shared.log.bytes();
         self.log_rest = self.log_rest.min(log);
-        if changes < CHANGES.max(share) && log - self.log_rest < LOG.max(table) {
+        if changes < due.changes.max(share) && log - self.log_rest < due.log.max(table) {
             return;
         }
         self.log_rest = log;

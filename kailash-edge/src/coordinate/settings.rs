@@ -26,6 +26,28 @@ pub struct Settings {
     pub max_proposal: usize,
     /// Who is told of its work.
     pub observing: Observing,
+    /// When the log gives way to a snapshot.
+    pub compaction: Compaction,
+}
+
+/// When the log gives way to a snapshot, and how much of it stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compaction {
+    /// How many bytes of changes are kept in memory until a snapshot is made: this, or an eighth of the last snapshot if
+    /// that is more, but 32 MiB at most.
+    pub changes: usize,
+    /// How many bytes the log may take until a snapshot is made: this, or as many as the last snapshot.
+    pub log: u64,
+    /// How many entries stay behind a snapshot, for members that lag.
+    pub keep: u64,
+    /// The length of a segment of the log, in bytes: it is freed by whole ones.
+    pub segment: u64,
+}
+
+impl Default for Compaction {
+    fn default() -> Self {
+        Self { changes: 2 << 20, log: 16 << 20, keep: 1000, segment: 2 << 20 }
+    }
 }
 
 impl Default for Settings {
@@ -39,6 +61,7 @@ impl Default for Settings {
             patience: Duration::from_secs(5),
             max_proposal: 1 << 20,
             observing: Observing::default(),
+            compaction: Compaction::default(),
         }
     }
 }
@@ -81,7 +104,7 @@ impl Settings {
             install_snapshot_timeout: 60_000,
             // When the next snapshot is due is decided by how much memory and log the last changes take.
             snapshot_policy: SnapshotPolicy::Never,
-            max_in_snapshot_log_to_keep: 1000,
+            max_in_snapshot_log_to_keep: self.compaction.keep,
             enable_pre_vote: Some(true),
             ..Config::default()
         };

@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::{Coordinator, coordinator::stopped, raft::watch::Receiver, state::Change, store::MachineStore};
 use kailash_core::Result;
-use tokio::sync::watch::Receiver;
-
-use super::{Coordinator, coordinator::stopped, state::Change, store::MachineStore};
 
 /// The changes of the state as this member carries them out.
 pub struct Watch {

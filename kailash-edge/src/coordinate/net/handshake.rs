@@ -14,7 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use kailash_core::{Error, ErrorKind, FormatVersion, Result, Retry, Text};
 use serde::{Deserialize, Serialize};
 
-use crate::coordinate::raft::MemberId;
+use crate::coordinate::raft::{MemberId, draw};
 
 /// The version of what peers say to each other.
 const FORMAT: FormatVersion = FormatVersion::new(1, 0);
@@ -228,7 +228,6 @@ fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
 }
 
 fn nonce() -> Result<u128> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("no random numbers: {error}")))?;
-    Ok(u128::from_le_bytes(bytes))
+    let [high, low] = draw()?;
+    Ok(u128::from(high) << 64 | u128::from(low))
 }

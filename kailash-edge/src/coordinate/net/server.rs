@@ -63,6 +63,8 @@ where
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
+        // Peers have no use for it.
+        .auto_date_header(false)
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(4096)
         .keep_alive_interval(Some(Duration::from_secs(2)))
@@ -71,6 +73,7 @@ where
         .initial_connection_window_size(4 << 20);
     let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(wire), service));
     tokio::select! {
+        biased;
         ended = &mut serving => return drop(ended),
         () = tokio::time::sleep(HELLO) => {}
     }

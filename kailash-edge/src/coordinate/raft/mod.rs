@@ -2,7 +2,9 @@
 
 mod runtime;
 mod types;
+pub mod watch;
 
+pub(in crate::coordinate) use runtime::draw;
 pub use runtime::{Dice, RaftRuntime, with_seed};
 pub use types::{
     Applied, Entry, LogId, Member, MemberId, Membership, Proposed, Raft, Snapshot, SnapshotMeta,

@@ -2,8 +2,11 @@
 
 use std::{cell::Cell, convert::Infallible, fmt, future::Future, time::Duration};
 
+use kailash_core::{Error, Result};
 use openraft::{AsyncRuntime, OptionalSend, impls::TokioRuntime};
 use rand::{Rng, SeedableRng, TryRng, rngs::SmallRng};
+
+use super::watch::Watches;
 
 thread_local! {
     /// The seed of the next dice in a simulation.
@@ -22,6 +25,29 @@ pub fn with_seed<T>(seed: u64, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// The dice that the next seed of this thread tells; none without one.
+fn seeded() -> Option<SmallRng> {
+    let seed = SEED.get()?;
+    SEED.set(Some(seed.wrapping_add(1)));
+    Some(SmallRng::seed_from_u64(seed))
+}
+
+/// Numbers that nobody has drawn before and nobody can guess: from the operating system.
+///
+/// # Errors
+/// It gives none.
+pub(in crate::coordinate) fn draw() -> Result<[u64; 2]> {
+    // Only where simulations are built, so that nothing else can ever make them guessable.
+    #[cfg(any(test, feature = "testing"))]
+    if let Some(mut dice) = seeded() {
+        return Ok([dice.next_u64(), dice.next_u64()]);
+    }
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("no random numbers: {error}")))?;
+    let number = u128::from_le_bytes(bytes);
+    Ok([(number >> 64) as u64, number as u64])
+}
+
 /// Tokio, with dice that a simulation can load.
 pub struct RaftRuntime(TokioRuntime);
 
@@ -37,15 +63,15 @@ pub struct Dice(SmallRng);
 impl TryRng for Dice {
     type Error = Infallible;
 
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+    fn try_next_u32(&mut self) -> std::result::Result<u32, Infallible> {
         Ok(self.0.next_u32())
     }
 
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+    fn try_next_u64(&mut self) -> std::result::Result<u64, Infallible> {
         Ok(self.0.next_u64())
     }
 
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> std::result::Result<(), Infallible> {
         self.0.fill_bytes(bytes);
         Ok(())
     }
@@ -60,7 +86,7 @@ impl AsyncRuntime for RaftRuntime {
     type Timeout<R, T: Future<Output = R> + OptionalSend> = <TokioRuntime as AsyncRuntime>::Timeout<R, T>;
     type ThreadLocalRng = Dice;
     type Mpsc = <TokioRuntime as AsyncRuntime>::Mpsc;
-    type Watch = <TokioRuntime as AsyncRuntime>::Watch;
+    type Watch = Watches;
     type Oneshot = <TokioRuntime as AsyncRuntime>::Oneshot;
     type Mutex<T: OptionalSend + 'static> = <TokioRuntime as AsyncRuntime>::Mutex<T>;
 
@@ -99,11 +125,7 @@ impl AsyncRuntime for RaftRuntime {
     }
 
     fn thread_rng() -> Dice {
-        let seed = SEED.get().map(|seed| {
-            SEED.set(Some(seed.wrapping_add(1)));
-            SmallRng::seed_from_u64(seed)
-        });
-        Dice(seed.unwrap_or_else(|| SmallRng::from_rng(&mut rand::rng())))
+        Dice(seeded().unwrap_or_else(|| SmallRng::from_rng(&mut rand::rng())))
     }
 
     fn new(threads: usize) -> Self {

@@ -26,8 +26,6 @@ use crate::coordinate::raft::{Entry, LogId, Types, Vote};
 const RECENT: usize = 1 << 20;
 /// How many bytes of entries are read at once for a follower that lags.
 const BATCH: usize = 1 << 20;
-/// The length of a segment, in bytes: small, because the log is freed by whole ones.
-const SEGMENT: u64 = 2 << 20;
 
 /// The Raft log of a member. Clones are the same log.
 #[derive(Clone)]
@@ -51,15 +49,15 @@ struct State {
 }
 
 impl LogStore {
-    /// Opens the log on `disk`.
+    /// Opens the log on `disk`, in segments of `segment_bytes`.
     ///
     /// # Errors
     /// Codes `log.damaged` and `sealed.damaged` for what was promised and is not there, `format.newer`, else failing
     /// storage.
-    pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
+    pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<Self> {
         let (vote_file, vote) = Sealed::open(Arc::clone(&disk), "vote")?;
         let (purged_file, purged) = Sealed::<LogId>::open(Arc::clone(&disk), "purged")?;
-        let settings = LogSettings { segment_bytes: SEGMENT, wait_for_room: true };
+        let settings = LogSettings { segment_bytes, wait_for_room: true };
         let log = SegmentLog::open(disk, settings)?;
         let begins = purged.map_or(0, |purged| purged.index + 1);
         if log.first() > begins {

@@ -12,7 +12,6 @@ use openraft::{
     EntryPayload, RaftSnapshotBuilder,
     storage::{EntryResponder, RaftStateMachine},
 };
-use tokio::sync::watch;
 
 use super::{
     History, SnapshotFile, blocking, io as io_error,
@@ -22,7 +21,7 @@ use super::{
 use crate::{
     coordinate::{
         SnapshotStatus,
-        raft::{Applied, LogId, Member, Proposed, Snapshot, SnapshotMeta, StoredMembership, Types},
+        raft::{Applied, LogId, Member, Proposed, Snapshot, SnapshotMeta, StoredMembership, Types, watch},
         state::{Effects, Machine, Timed, Timer},
     },
     table::{Changes, Table, TableWriter, merge},
@@ -30,6 +29,9 @@ use crate::{
 
 /// How long until a snapshot for which there was no room is tried again.
 const ROOM: Duration = Duration::from_secs(1);
+
+/// How many keys are read at once to hash them.
+const DIGESTED: usize = 1024;
 
 /// The state of a member. Clones are the same state.
 #[derive(Clone)]
@@ -84,6 +86,33 @@ impl MachineStore {
         most: usize,
     ) -> Result<Vec<(bytes::Bytes, bytes::Bytes)>> {
         self.0.read().machine.keys.scan(prefix, after, most)
+    }
+
+    /// A hash of the whole state, with the log index behind the last command that it has.
+    ///
+    /// # Errors
+    /// Failing or damaged storage.
+    pub fn digest(&self) -> Result<(u64, blake3::Hash)> {
+        let state = self.0.read();
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        let meta = rmp_serde::to_vec(&state.machine.meta);
+        add(&meta.map_err(|error| Error::internal(format!("the state cannot be hashed: {error}")))?);
+        let mut after = bytes::Bytes::new();
+        loop {
+            let found = state.machine.keys.scan(&[], &after, DIGESTED)?;
+            for (key, value) in &found {
+                add(key);
+                add(value);
+            }
+            match found.last() {
+                Some((last, _)) => after = last.clone(),
+                None => return Ok((state.next(), hasher.finalize())),
+            }
+        }
     }
 
     /// Follows the log index behind the last command that was carried out.
@@ -202,7 +231,7 @@ impl RaftStateMachine<Types> for MachineStore {
             if !effects.times.is_empty() {
                 self.0.times().extend(effects.times);
             }
-            self.0.progress.send_replace(entry.log_id.index + 1);
+            self.0.progress.replace(entry.log_id.index + 1);
             if let Some(responder) = responder {
                 responder.send(applied);
             }
@@ -228,7 +257,7 @@ impl RaftStateMachine<Types> for MachineStore {
             let next = state.next();
             *self.0.write() = state;
             *self.history() = History::beginning_at(next);
-            self.0.progress.send_replace(next);
+            self.0.progress.replace(next);
             snapshot::keep_only(&*self.0.disk, Some(&name))
         };
         blocking(install).map_err(io_error)

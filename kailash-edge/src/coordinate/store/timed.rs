@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use kailash_core::log::{Disk, DiskFile};
+use kailash_core::log::{Disk, DiskFile, Runner};
 use tokio::time::Instant;
 
 use crate::coordinate::Observing;
@@ -39,6 +39,10 @@ impl Disk for TimedDisk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         self.disk.remove(name)
+    }
+
+    fn runner(&self) -> Option<Runner> {
+        self.disk.runner()
     }
 }
 

@@ -176,6 +176,14 @@ async fn a_member_that_was_away_while_the_log_was_forgotten_is_given_a_snapshot(
     assert_eq!(found.as_list().unwrap()[0], value!(2105));
     let listed = cluster.coordinator(away).list("k", "", 1000, Consistency::StaleOk).await.unwrap();
     assert_eq!(listed.value.len(), 700);
+    let digest = cluster.coordinator(leader).digest().unwrap();
+    assert_eq!(
+        cluster.coordinator(away).digest().unwrap(),
+        digest,
+        "written here, given there: it is the same"
+    );
+    cluster.coordinator(leader).propose(put("k5", value!(1))).await.unwrap();
+    assert_ne!(cluster.coordinator(leader).digest().unwrap().1, digest.1);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::coordinate::{
 };
 
 fn open(disk: &SimulatedDisk) -> Result<LogStore> {
-    LogStore::open(Arc::new(disk.clone()))
+    LogStore::open(Arc::new(disk.clone()), 2 << 20)
 }
 
 fn log_id(index: u64) -> LogId {
