@@ -76,6 +76,11 @@ impl Coordinator {
         let (kept, heard) = (Keeping::default(), Heard::default());
         let shared = Shared { settings, clock, peers, raft, log, machine, identity, kept, heard, requests };
         let coordinator = Self(Arc::new(shared));
+        if coordinator.metrics().membership_config.voter_ids().eq([coordinator.member()]) {
+            // Nobody else could stand: there is nothing to wait for.
+            let elected = coordinator.0.raft.trigger().elect(false).await;
+            elected.map_err(|error| stopped(&error))?;
+        }
         Ok((coordinator.clone(), CoordinatorService::new(coordinator)))
     }
 

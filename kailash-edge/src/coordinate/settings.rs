@@ -106,6 +106,9 @@ impl Settings {
             snapshot_policy: SnapshotPolicy::Never,
             max_in_snapshot_log_to_keep: self.compaction.keep,
             enable_pre_vote: Some(true),
+            // One that took the lead up again where it was would not know how far the log was carried out before, and
+            // answer reads with what was already overwritten.
+            enable_leader_restore: Some(false),
             ..Config::default()
         };
         config.validate().map_err(|error| Error::invalid("coordinate.settings", error.to_string()))

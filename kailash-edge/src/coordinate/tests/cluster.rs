@@ -150,6 +150,16 @@ impl Host {
         self.running.as_ref().expect("it runs").cut.store(true, Ordering::SeqCst);
     }
 
+    /// Ends it as the power does: it hands nothing over. Its disk stays.
+    pub(in crate::coordinate) async fn cut_short(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        running.listening.abort();
+        running.coordinator.stop().await.unwrap();
+        running.stop.cancel();
+        running.tasks.close();
+        running.tasks.wait().await;
+    }
+
     /// Stops it. Its disk stays.
     pub(in crate::coordinate) async fn stop(&mut self) {
         let Some(running) = self.running.take() else { return };

@@ -37,6 +37,25 @@ async fn a_cluster_of_one_needs_nobody() {
     assert_eq!(get(alone, "k", Consistency::Linearizable).await, Some(value!(1)));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_is_read_from_the_first_moment_after_a_restart() {
+    for members in [1, 3] {
+        let mut cluster = Cluster::of(members).await;
+        for n in 0..300 {
+            cluster.coordinator(0).propose(put("k", value!(n))).await.unwrap();
+        }
+        let stopping = cluster.hosts.iter_mut().map(Host::cut_short);
+        futures_util::future::join_all(stopping).await;
+        for host in &mut cluster.hosts {
+            host.start(TOKEN).await;
+        }
+        let reads = cluster.hosts.iter().map(|host| get(host.coordinator(), "k", Consistency::Linearizable));
+        for read in futures_util::future::join_all(reads).await {
+            assert_eq!(read, Some(value!(299)), "{members} members");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_cluster_of_one_keeps_its_data_and_grows_to_three_without_losing_it() {
     let mut cluster = Cluster::of(1).await;
