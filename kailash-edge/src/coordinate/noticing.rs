@@ -45,6 +45,12 @@ pub enum Happened {
         /// The hosts that only learn.
         learners: Vec<Text>,
     },
+    /// The disk of this member is full: what it is sent waits.
+    #[serde(rename = "disk.full")]
+    DiskFull,
+    /// The disk of this member has room again.
+    #[serde(rename = "disk.has_room")]
+    DiskHasRoom,
     /// This member takes no part any more, because its storage failed.
     #[serde(rename = "member.stopped")]
     MemberStopped,
@@ -61,6 +67,8 @@ impl Happened {
             Self::PeerLost { .. } => "peer.lost",
             Self::PeerBack { .. } => "peer.back",
             Self::MembersChanged { .. } => "members.changed",
+            Self::DiskFull => "disk.full",
+            Self::DiskHasRoom => "disk.has_room",
             Self::MemberStopped => "member.stopped",
         }
     }
@@ -78,6 +86,7 @@ struct Before {
     quorum: bool,
     lost: BTreeSet<MemberId>,
     members: Vec<(MemberId, bool)>,
+    disk_full: bool,
     stopped: bool,
 }
 
@@ -90,6 +99,7 @@ impl Noticing {
             quorum: false,
             lost: BTreeSet::new(),
             members: Vec::new(),
+            disk_full: false,
             stopped: false,
         });
         let mut happened = Vec::new();
@@ -120,6 +130,10 @@ impl Noticing {
             } else if is_heard && !is_lost && before.lost.remove(id) && status.role == Role::Leader {
                 happened.push(Happened::PeerBack { host: host.clone() });
             }
+        }
+        if status.disk_full != before.disk_full {
+            before.disk_full = status.disk_full;
+            happened.push(if status.disk_full { Happened::DiskFull } else { Happened::DiskHasRoom });
         }
         if stopped && !before.stopped {
             happened.push(Happened::MemberStopped);
@@ -160,6 +174,7 @@ mod tests {
             committed: None,
             applied: None,
             log_bytes: 0,
+            disk_full: false,
             snapshot: None,
             members: silent.iter().enumerate().map(member).collect(),
         }
@@ -191,6 +206,9 @@ mod tests {
         noticing.look(&status(Role::Leader, true, &[None, Some(2000)]), 1000);
         let told = noticing.look(&status(Role::Follower, true, &[None, None]), 1000);
         assert_eq!(told, []);
+        let full = Status { disk_full: true, ..status(Role::Follower, true, &[None, None]) };
+        assert_eq!(kinds(&noticing.look(&full, 1000)), ["disk.full"]);
+        assert_eq!(kinds(&noticing.look(&Status { disk_full: false, ..full }, 1000)), ["disk.has_room"]);
         let told = noticing.look(&status(Role::Stopped, false, &[None, None]), 1000);
         assert_eq!(kinds(&told), ["leader.changed", "quorum.lost", "member.stopped"]);
     }

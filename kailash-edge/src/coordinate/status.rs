@@ -73,6 +73,8 @@ pub struct Status {
     pub applied: Option<u64>,
     /// How many bytes its log takes on the disk.
     pub log_bytes: u64,
+    /// Whether its disk is full, and its log waits for room.
+    pub disk_full: bool,
     /// Its last snapshot.
     pub snapshot: Option<SnapshotStatus>,
     /// Everybody who takes part.
@@ -176,6 +178,7 @@ impl Coordinator {
             committed: metrics.local_committed.map(|id| id.index),
             applied: metrics.last_applied.map(|id| id.index),
             log_bytes: shared.log.bytes(),
+            disk_full: shared.log.waits_for_room(),
             snapshot: shared.machine.snapshot_status(),
             members: members.collect(),
         }

@@ -94,6 +94,8 @@ fn line(message: &Message, paint: Paint) -> String {
             learners if learners.is_empty() => format!("members: {}", names("voters")),
             learners => format!("members: {}; without a vote: {learners}", names("voters")),
         },
+        "disk.full" => paint.red("the host's disk is full: it waits for room"),
+        "disk.has_room" => paint.green("the host's disk has room again"),
         "member.stopped" => paint.red("the host takes no part any more: its storage failed"),
         other => clean(&format!("{other} {data}")).into_owned(),
     };

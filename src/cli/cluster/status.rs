@@ -37,6 +37,8 @@ pub(super) struct Standing {
     committed: Option<u64>,
     applied: Option<u64>,
     log_bytes: u64,
+    #[serde(default)]
+    disk_full: bool,
     snapshot: Option<Snapshot>,
     member: String,
     role: String,
@@ -143,6 +145,9 @@ fn draw(
         index(standing.applied),
         bytes(standing.log_bytes)
     )?;
+    if standing.disk_full {
+        writeln!(into, "disk      {}", paint.red("full: the log waits for room"))?;
+    }
     if let Some(Snapshot { last, at_ms, bytes: size }) = &standing.snapshot {
         let age = age(now.saturating_sub(*at_ms));
         writeln!(into, "snapshot  to entry {last}, {}, of {age} ago", bytes(*size))?;
@@ -236,6 +241,7 @@ mod tests {
             committed: Some(1204),
             applied: Some(1203),
             log_bytes: 131_072,
+            disk_full: !quorum,
             snapshot: Some(Snapshot { last: 1000, at_ms: 1_000_000, bytes: 3 << 20 }),
             member: "2".into(),
             role: if quorum { "follower" } else { "candidate" }.into(),

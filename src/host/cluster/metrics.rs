@@ -99,6 +99,7 @@ fn gauges(status: &Status) -> Vec<(&'static str, &'static str, u64)> {
         ("cluster_quorum", "Whether a majority is known to be there", u64::from(status.quorum)),
         ("cluster_voters", "Members that vote", votes(true)),
         ("cluster_learners", "Members that only learn", votes(false)),
+        ("cluster_disk_full", "Whether the log waits for room on the disk", u64::from(status.disk_full)),
         ("cluster_log_bytes", "The length of the log on the disk", status.log_bytes),
     ];
     let indexes = [

@@ -80,6 +80,8 @@ fn log(happened: &Happened) {
             let (voters, learners) = (voters.len(), learners.len());
             tracing::info!(voters, learners, "the cluster has other members");
         }
+        Happened::DiskFull => tracing::warn!("the disk is full: what the cluster sends waits for room"),
+        Happened::DiskHasRoom => tracing::info!("the disk has room again"),
         Happened::MemberStopped => {
             tracing::error!("this host takes no part in its cluster any more: its storage failed");
         }

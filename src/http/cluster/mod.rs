@@ -161,6 +161,7 @@ fn told(status: &Status) -> Json {
         "committed": status.committed,
         "applied": status.applied,
         "log_bytes": status.log_bytes,
+        "disk_full": status.disk_full,
         "snapshot": status.snapshot.map(|snapshot| {
             json!({ "last": snapshot.last, "at_ms": snapshot.at, "bytes": snapshot.bytes })
         }),

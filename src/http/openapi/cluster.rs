@@ -292,6 +292,7 @@ fn told() -> Json {
             "committed": maybe("The last entry that a majority is known to have."),
             "applied": maybe("The last entry that was carried out."),
             "log_bytes": count("The length of the log on the disk."),
+            "disk_full": { "type": "boolean", "description": "Whether the log waits for room on the disk." },
             "snapshot": { "anyOf": [object("The last snapshot.", &json!({
                 "last": count("The last entry in it."),
                 "at_ms": count("The cluster's time of that entry, in milliseconds since 1970-01-01T00:00:00Z."),
@@ -331,7 +332,8 @@ fn told() -> Json {
         }), &[]),
         "SentClusterEvent": object("A server-sent event: what happened to the group.", &json!({
             "event": { "enum": [
-                "leader.changed", "quorum.lost", "quorum.regained", "peer.lost", "peer.back", "members.changed", "member.stopped",
+                "leader.changed", "quorum.lost", "quorum.regained", "peer.lost", "peer.back", "members.changed", "disk.full",
+                "disk.has_room", "member.stopped",
                 "lagged",
             ] },
             "data": { "type": "string", "contentMediaType": "application/json", "contentSchema": object("", &json!({

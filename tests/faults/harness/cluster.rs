@@ -12,7 +12,8 @@ use super::{Host, Links, Started, host::free_address};
 pub(crate) struct Cluster {
     pub(crate) hosts: Vec<Host>,
     pub(crate) links: Links,
-    first: String,
+    /// Where each host is reached.
+    proxies: Vec<String>,
     root: TempDir,
 }
 
@@ -34,7 +35,7 @@ impl Cluster {
         started: impl Fn(&Path, usize) -> Started,
         settings: &[&str],
     ) -> Self {
-        let mut cluster = Self { hosts: Vec::new(), links: Links::new(), first: String::new(), root };
+        let mut cluster = Self { hosts: Vec::new(), links: Links::new(), proxies: Vec::new(), root };
         for at in 0..count {
             cluster.add(started(cluster.root.path(), at), settings).await;
         }
@@ -52,11 +53,10 @@ impl Cluster {
             format!("cluster.listen={own}"),
             format!("cluster.advertise={proxy}"),
         ];
-        if at == 0 {
-            self.first = proxy;
-        } else {
-            all.push(format!("cluster.join=[\"{}\"]", self.first));
+        if at > 0 {
+            all.push(format!("cluster.join={:?}", self.proxies));
         }
+        self.proxies.push(proxy);
         all.extend(settings.iter().map(|setting| (*setting).to_owned()));
         self.hosts.push(Host::new(self.root.path(), &name, all, started));
         self.start(at);
