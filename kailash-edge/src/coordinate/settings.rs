@@ -109,6 +109,8 @@ impl Settings {
             // One that took the lead up again where it was would not know how far the log was carried out before, and
             // answer reads with what was already overwritten.
             enable_leader_restore: Some(false),
+            // A follower whose disk lost what it had synced is sent it again. Else it would be the leader that ends.
+            allow_log_reversion: Some(true),
             ..Config::default()
         };
         config.validate().map_err(|error| Error::invalid("coordinate.settings", error.to_string()))

@@ -120,7 +120,11 @@ impl Cluster {
                     return began.elapsed();
                 }
             }
-            assert!(began.elapsed().as_secs() < 90, "the hosts do not agree: {seen:#?}");
+            if began.elapsed().as_secs() > 90 {
+                let logs: String =
+                    self.hosts.iter().map(|host| format!("{}:\n{}\n", host.name, host.log())).collect();
+                panic!("the hosts do not agree: {seen:#?}\n{logs}");
+            }
             sleep(Duration::from_millis(20)).await;
         }
     }
