@@ -56,6 +56,8 @@ mod guides {
     mod operating {}
     #[doc = include_str!("../guides/edge-coordination-guide.md")]
     mod edge_coordination {}
+    #[doc = include_str!("../guides/edge-state-management-guide.md")]
+    mod edge_state {}
     #[doc = include_str!("../README.md")]
     mod readme {}
 }

@@ -77,6 +77,7 @@ documents! {
     a_report_on_unusual_latencies: "latency_report";
     traffic_is_routed_by_its_band: "traffic_bands";
     a_cycle_finds_the_threshold: "threshold_search";
+    doors_report_to_the_cluster: "door_state";
     many_sensors_are_summed_up: "many_sensors";
     a_stream_is_filtered: "streaming_filter";
     python_scores_a_series: "python_scores";

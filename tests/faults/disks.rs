@@ -141,7 +141,7 @@ async fn slow_disks_cause_no_elections() {
     let syncs = || fs::read_to_string(&calls).unwrap().matches("(DELAYED)").count();
     let (before, _) = cluster.hosts[leader].until("a term", |status| status["term"].is_u64()).await;
     let slow = syncs();
-    tokio::time::sleep(Duration::from_secs(u64::from(rounds(15)))).await;
+    tokio::time::sleep(Duration::from_secs(u64::from(rounds(8)))).await;
     clients.answered(20).await;
     let slow = syncs() - slow;
     let (after, _) = cluster.hosts[leader].until("a term", |status| status["term"].is_u64()).await;

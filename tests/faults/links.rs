@@ -10,7 +10,7 @@ use super::{
 /// How long hosts may take to agree after a link was mended: the target is 5 s.
 const HEALED: Duration = Duration::from_secs(3 * 5);
 /// How long a partition lasts.
-const PARTED: Duration = Duration::from_secs(4);
+const PARTED: Duration = Duration::from_secs(3);
 
 /// Both directions between each of `one` and each of `other`.
 fn between(one: &[usize], other: &[usize]) -> Vec<(usize, usize)> {
@@ -102,7 +102,7 @@ async fn slow_and_lossy_links_cause_no_elections() {
         ("5 % lost", Fault { loss: 0.05, ..Fault::default() }),
     ] {
         cluster.links.set(fault, all.clone());
-        tokio::time::sleep(Duration::from_secs(u64::from(rounds(8)))).await;
+        tokio::time::sleep(Duration::from_secs(u64::from(rounds(6)))).await;
         clients.answered(20).await;
         let hit = cluster.links.mend();
         assert!(hit > 0, "{name}: something was hit");

@@ -119,6 +119,7 @@ guides! {
     serving_works_as_written: "serving.md";
     operating_works_as_written: "operating.md";
     edge_coordination_works_as_written: "edge-coordination-guide.md";
+    edge_state_works_as_written: "edge-state-management-guide.md";
     embedding_works_as_written: "embedding.md";
     runtimes_work_as_written: "runtimes.md";
     performance_works_as_written: "performance.md";
