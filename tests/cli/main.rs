@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod catalog;
+mod cluster;
 mod convert;
 mod graph;
 mod journal;

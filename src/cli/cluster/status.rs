@@ -166,7 +166,9 @@ fn draw(
         let own = member.id == standing.member;
         let role = match member {
             _ if own => standing.role.as_str(),
-            Member { leader: true, .. } => "leader",
+            Member { leader: true, .. } if standing.quorum => "leader",
+            // It was when it was heard last.
+            Member { leader: true, .. } => "leader?",
             Member { voter: true, .. } => "follower",
             _ => "learner",
         };
