@@ -19,6 +19,7 @@ mod links;
 mod membership;
 mod paused;
 mod snapshots;
+mod strangers;
 
 /// How often a fault happens: as the environment says, else `short`.
 fn rounds(short: u32) -> u32 {

@@ -122,13 +122,19 @@ pub(in crate::http) async fn put(
         ttl: ttl_s.map(|seconds| millis(seconds, "ttl_s")).transpose()?,
         fence: fence.map(|fence| Fence { lease: fence.lease.into(), token: Token(fence.token) }),
     };
-    let carried = member(&app).await?.propose(command).await?;
+    let carried = member(&app).await?.propose(command).await.map_err(refused)?;
     match carried.answer {
         Answer::Written { version, .. } => {
             json_answer(StatusCode::OK, &json!({ "key": key, "version": version, "index": carried.index }))
         }
         _ => Err(Error::internal("an entry was answered with something else").into()),
     }
+}
+
+fn refused(error: Error) -> Problem {
+    let is_too_large = error.code() == "coordinate.too_large";
+    let problem = Problem::from(error);
+    if is_too_large { problem.with_status(StatusCode::PAYLOAD_TOO_LARGE) } else { problem }
 }
 
 /// `DELETE /cluster/map/{key}`

@@ -45,6 +45,18 @@ impl Cluster {
 
     /// Adds a host that joins, and waits until it takes part.
     pub(crate) async fn add(&mut self, started: Started, settings: &[&str]) -> usize {
+        let at = self.prepare(started, settings).await;
+        self.start(at);
+        let name = self.hosts[at].name.clone();
+        let part = |status: &Json| {
+            status["members"].as_array().is_some_and(|members| members.iter().any(|m| m["host"] == name))
+        };
+        self.hosts[at].until("taking part", part).await;
+        at
+    }
+
+    /// Adds a host that is to join when it is started.
+    pub(crate) async fn prepare(&mut self, started: Started, settings: &[&str]) -> usize {
         let at = self.hosts.len();
         let (name, own) = (format!("edge-{}", at + 1), free_address());
         let proxy = self.links.proxy(at, own.parse().unwrap()).await.to_string();
@@ -59,11 +71,6 @@ impl Cluster {
         self.proxies.push(proxy);
         all.extend(settings.iter().map(|setting| (*setting).to_owned()));
         self.hosts.push(Host::new(self.root.path(), &name, all, started));
-        self.start(at);
-        let part = |status: &Json| {
-            status["members"].as_array().is_some_and(|members| members.iter().any(|m| m["host"] == name))
-        };
-        self.hosts[at].until("taking part", part).await;
         at
     }
 

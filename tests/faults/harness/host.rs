@@ -134,6 +134,19 @@ impl Host {
         std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default()
     }
 
+    /// Waits until it has logged `text`. Returns all that it has logged.
+    pub(crate) async fn logged(&self, text: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let log = self.log();
+            if log.contains(text) {
+                return log;
+            }
+            assert!(began.elapsed() < PATIENCE, "{}: `{text}` is not logged:\n{log}", self.name);
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What it says of the cluster, if it answers.
     pub(crate) async fn status(&self) -> Option<Json> {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().unwrap();
