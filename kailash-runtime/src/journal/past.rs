@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use kailash_core::{
-    Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, UnitId, Value,
+    Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, Text, UnitId, Value,
     exec::Timestamp,
     format::document_of,
     node::{Outputs, Wake, Woken},
@@ -72,6 +72,13 @@ impl Units {
     /// How the unit stands, if it was suspended; asked for once.
     pub(crate) fn take_suspension(&mut self, unit: &UnitPath) -> Option<Suspension> {
         self.suspended.remove(unit)
+    }
+
+    /// Whether a unit waits for the signal `name`.
+    pub(crate) fn await_signal(&self, name: &Text) -> bool {
+        let waits =
+            |known: &Suspension| matches!(known, Suspension::Asleep(wake) if wake.signal() == Some(name));
+        self.suspended.values().any(waits)
     }
 
     /// Whether nothing is known.

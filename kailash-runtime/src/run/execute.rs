@@ -83,7 +83,8 @@ pub(crate) fn resume(
     past.versions().check(&engine.plan(workflow)?.versions)?;
     let (run, length) = (past.run(), past.length);
     let (params, units, signals) = past.into_parts();
-    let resumed = Resumed { run, scribe: Scribe::resume(units, length), signals };
+    let awaited = start.signal.as_ref().is_some_and(|(name, _)| units.await_signal(name));
+    let resumed = Resumed { run, scribe: Scribe::resume(units, length), signals, awaited };
     let (run, events) = prepare(engine, workflow, &params, &start, Some(resumed))?;
     Ok(Prepared::new(run, events, start.admission))
 }
@@ -94,6 +95,8 @@ struct Resumed {
     scribe: Scribe,
     /// Signals that no unit has got.
     signals: Signals,
+    /// Whether a unit waits for the signal that the run is resumed with.
+    awaited: bool,
 }
 
 fn prepare(
@@ -110,19 +113,21 @@ fn prepare(
     let plan = engine.plan(workflow)?;
     let bound = plan.bind(params)?;
     let settings = &engine.settings;
-    let (id, mut scribe, mut signals) = match resumed {
-        Some(Resumed { run, scribe, signals }) => (run, Some(scribe), signals),
+    let (id, mut scribe, mut signals, awaited) = match resumed {
+        Some(Resumed { run, scribe, signals, awaited }) => (run, Some(scribe), signals, awaited),
         None => {
             let begun = settings
                 .journal
                 .as_ref()
                 .map(|_| begun(&plan, params, settings, &start.labels))
                 .transpose()?;
-            (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::new())
+            (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::new(), false)
         }
     };
     if let Some((name, value)) = &start.signal {
-        room_for_one(&signals)?;
+        if !awaited {
+            room_for_one(&signals)?;
+        }
         if let Some(scribe) = &mut scribe {
             scribe.signalled(name.clone(), value.clone());
         }

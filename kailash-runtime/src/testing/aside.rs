@@ -115,6 +115,39 @@ pub(super) async fn a_signal_sent_before_a_run_was_put_aside_is_not_lost(make: M
     assert_eq!((out(&results, "first"), out(&results, "second")), (&value!(1), &value!(2)));
 }
 
+pub(super) async fn a_run_that_can_keep_no_more_signals_still_takes_the_one_it_waits_for(make: Make) {
+    let (mut lab, journal) = parking(&make);
+    let full = Gate::default();
+    let held = full.clone();
+    // Until it has ended, the run is not put aside.
+    lab.node(
+        "busy",
+        Node::future(move |_, _| {
+            let held = held.clone();
+            async move {
+                held.pass().await;
+                one(1)
+            }
+        }),
+    );
+    lab.node("waits", waits(Flavour::Inline, &Counter::default(), for_go));
+    let (runtime, workflow) = lab.ready();
+    let handle = runtime.start(&workflow, Params::new()).expect("it starts");
+    let (run, control) = (handle.id(), handle.control());
+    while control.signal("other", 0).await.is_ok() {}
+    full.open(1);
+    assert_eq!(parked(handle.await).signals, ["go"]);
+    let with = |name: &str| Start { signal: Some((name.into(), value!(5))), ..Start::default() };
+    let past = journal.past(run).await.expect("known");
+    match runtime.resume_with(&workflow, past, with("other")) {
+        Err(RunError::Refused(issues)) => assert_eq!(issues.0[0].code, "run.signals"),
+        other => panic!("there is no room, but: {:?}", other.map(|handle| handle.id())),
+    }
+    let past = journal.past(run).await.expect("known");
+    let handle = runtime.resume_with(&workflow, past, with("go")).expect("it goes on");
+    assert_eq!(*out(&handle.await.expect("the run completes").0, "waits"), value!(5));
+}
+
 pub(super) async fn a_run_that_is_wound_down_ends_what_is_under_way_and_goes_on_later(make: Make) {
     let (mut lab, journal) = parking(&make);
     let (begun, go, calls) = (Gate::default(), Gate::default(), Counter::default());
