@@ -96,8 +96,7 @@ impl Units {
     fn wake(&mut self, unit: UnitPath, signal: Option<Value>, signals: &mut Signals) {
         let woken = match (self.suspended.get(&unit), signal) {
             (Some(Suspension::Asleep(wake)), Some(value)) => {
-                let kept = signals.iter().position(|(name, _)| Some(name) == wake.signal());
-                kept.map(|kept| signals.remove(kept));
+                wake.signal().and_then(|name| signals.take(name));
                 Woken::Signal(value)
             }
             (_, Some(value)) => Woken::Signal(value),
@@ -126,7 +125,7 @@ impl Past {
     /// Kind `Missing`, code `run.unknown`; code `format.newer` for a journal of a later release; damage in storage.
     pub(crate) async fn read(journal: &Journal, run: RunId) -> Result<Self> {
         let mut records = Records::of(journal, run);
-        let (mut first, mut units, mut signals, mut end) = (None, Units::default(), Signals::new(), None);
+        let (mut first, mut units, mut signals, mut end) = (None, Units::default(), Signals::default(), None);
         while let Some(page) = records.page().await? {
             for (_, record) in page {
                 match record {
@@ -152,7 +151,7 @@ impl Past {
                         units.wake(unit, signal, &mut signals);
                     }
                     Record::Signalled { name, value } => {
-                        signals.push_back((name, value.value(&*journal.blobs).await?));
+                        signals.take_in(name, value.value(&*journal.blobs).await?);
                     }
                     Record::Parked { .. } => units.park(),
                     Record::Ended { at, status, error } => {

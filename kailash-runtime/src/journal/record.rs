@@ -13,10 +13,11 @@ use kailash_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::Tally;
 use crate::plan::Versions;
 
 /// The version of records.
-pub(crate) const FORMAT: FormatVersion = FormatVersion::new(1, 1);
+pub(crate) const FORMAT: FormatVersion = FormatVersion::new(1, 2);
 
 /// The size of a record's values, in bytes, beyond which they go into blobs.
 const MAX_INLINE: usize = 256 << 10;
@@ -70,7 +71,13 @@ pub(crate) enum Record {
     /// A signal was sent to the run.
     Signalled { name: Text, value: Payload },
     /// The run was put aside while nothing of it was under way.
-    Parked { at: Timestamp, wait: Wait },
+    Parked {
+        at: Timestamp,
+        wait: Wait,
+        /// The signals that are kept; older releases did not count them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<Tally>,
+    },
     /// The run ended.
     Ended { at: Timestamp, status: RunStatus, error: Option<KeptError> },
 }

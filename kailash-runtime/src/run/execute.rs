@@ -15,7 +15,7 @@ use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
     End, Engine, Events, Keep, Permit, Prepared, Results, Run, RunError, Settings, Start, Unfinished,
-    asleep::room_for_one, events::EventHub, shared::Shared,
+    events::EventHub, shared::Shared,
 };
 use crate::{
     journal::{FORMAT, Past, Payload, Record, Scribe, Signals, Wait, ended},
@@ -121,17 +121,18 @@ fn prepare(
                 .as_ref()
                 .map(|_| begun(&plan, params, settings, &start.labels))
                 .transpose()?;
-            (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::new(), false)
+            (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::default(), false)
         }
     };
     if let Some((name, value)) = &start.signal {
-        if !awaited {
-            room_for_one(&signals)?;
+        if awaited {
+            signals.take_in(name.clone(), value.clone());
+        } else {
+            signals.keep(name.clone(), value.clone())?;
         }
         if let Some(scribe) = &mut scribe {
             scribe.signalled(name.clone(), value.clone());
         }
-        signals.push_back((name.clone(), value.clone()));
     }
     let heard = start.listened || !settings.hooks.is_empty();
     let (hub, events) = if heard {

@@ -155,7 +155,8 @@ impl Run {
 
     /// Adds the record that the run is put aside, and waits until all are durable.
     pub(crate) async fn park_journal(self: &Arc<Self>, wait: Wait) -> Result<()> {
-        self.close_journal(Some(Record::Parked { at: self.shared.clock.now(), wait }));
+        let kept = Some(self.lock().asleep.kept());
+        self.close_journal(Some(Record::Parked { at: self.shared.clock.now(), wait, kept }));
         self.carried().await
     }
 

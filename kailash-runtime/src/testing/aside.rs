@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kailash_core::{
-    RunId, RunStatus,
+    ErrorKind, RunId, RunStatus, Value,
     exec::{Clock, MemoryBlobStore, MemoryRunLog, SystemClock},
     node::Wake,
     value,
@@ -146,6 +146,35 @@ pub(super) async fn a_run_that_can_keep_no_more_signals_still_takes_the_one_it_w
     let past = journal.past(run).await.expect("known");
     let handle = runtime.resume_with(&workflow, past, with("go")).expect("it goes on");
     assert_eq!(*out(&handle.await.expect("the run completes").0, "waits"), value!(5));
+}
+
+pub(super) async fn a_signal_that_nobody_waits_for_is_kept_without_letting_the_run_go_on(make: Make) {
+    let (mut lab, journal) = parking(&make);
+    let calls = Counter::default();
+    let later = waits(Flavour::Inline, &calls, || Wake::Signal("later".into()));
+    lab.node("first", waits(Flavour::Inline, &calls, for_go)).node("second", later);
+    lab.wire("first.out", "second.x");
+    let (runtime, workflow) = lab.ready();
+    let handle = runtime.start(&workflow, Params::new()).expect("it starts");
+    let run = handle.id();
+    let wait = parked(handle.await);
+    let keep = |name: &str, value: Value| {
+        let (name, journal) = (name.into(), journal.clone());
+        async move { journal.keep_signal(run, &name, &value).await }
+    };
+    assert!(keep("later", value!(2)).await.expect("it is kept"));
+    assert!(!keep("go", value!(1)).await.expect("known"), "the run is to be resumed with this one");
+    assert_eq!(journal.summary(run).await.expect("known").wait, Some(wait), "it waits as before");
+    let huge = Value::bytes(vec![7_u8; 16 << 20]);
+    let refused = keep("later", huge).await.expect_err("it is too large to be kept");
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Limit, "run.signals"));
+
+    let past = journal.past(run).await.expect("known");
+    let start = Start { signal: Some(("go".into(), value!(1))), ..Start::default() };
+    let handle = runtime.resume_with(&workflow, past, start).expect("it goes on");
+    let (results, _) = handle.await.expect("the run completes");
+    assert_eq!((out(&results, "first"), out(&results, "second")), (&value!(1), &value!(2)));
+    assert!(!keep("later", value!(3)).await.expect("known"), "it does not lie aside any more");
 }
 
 pub(super) async fn a_run_that_is_wound_down_ends_what_is_under_way_and_goes_on_later(make: Make) {

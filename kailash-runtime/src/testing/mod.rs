@@ -323,6 +323,7 @@ suite! {
         a_run_is_put_aside_and_goes_on_where_it_was,
         a_run_put_aside_is_woken_by_time_that_came_meanwhile,
         a_signal_sent_before_a_run_was_put_aside_is_not_lost,
+        a_signal_that_nobody_waits_for_is_kept_without_letting_the_run_go_on,
         a_run_that_can_keep_no_more_signals_still_takes_the_one_it_waits_for,
         a_run_that_is_wound_down_ends_what_is_under_way_and_goes_on_later,
         a_run_without_a_journal_cannot_be_wound_down,

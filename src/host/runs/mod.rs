@@ -14,6 +14,7 @@ mod follow;
 mod forget;
 mod recall;
 mod recover;
+mod signal;
 mod submit;
 mod table;
 mod wake;
