@@ -12,7 +12,9 @@ use super::{Journal, Payload, Record, records::unknown};
 
 pub(super) async fn keep_signal(journal: &Journal, run: RunId, name: &Text, value: &Value) -> Result<bool> {
     let last = journal.log.last(run).await?.ok_or_else(|| unknown(run))?;
-    let Record::Parked { at, wait, kept: Some(kept) } = Record::decode(&last.body)? else { return Ok(false) };
+    let Record::Parked { at, wait, kept: Some(kept), events } = Record::decode(&last.body)? else {
+        return Ok(false);
+    };
     if wait.signals.contains(name) {
         return Ok(false);
     }
@@ -20,7 +22,7 @@ pub(super) async fn keep_signal(journal: &Journal, run: RunId, name: &Text, valu
     let (holder, mut bodies) = (run.to_string(), Vec::with_capacity(2));
     for record in [
         Record::Signalled { name: name.clone(), value: Payload::Here(value.clone()) },
-        Record::Parked { at, wait, kept },
+        Record::Parked { at, wait, kept, events },
     ] {
         bodies.push(record.encode(&holder, &*journal.blobs).await?);
     }

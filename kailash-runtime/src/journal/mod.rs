@@ -27,8 +27,8 @@ use kailash_core::{
 };
 
 pub use history::Happened;
+pub(crate) use past::{Before, Suspension, Units, ended, in_doubt};
 pub use past::{End, Past};
-pub(crate) use past::{Suspension, Units, ended, in_doubt};
 pub(crate) use recall::recall;
 pub use record::Wait;
 pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};

@@ -29,8 +29,45 @@ pub struct Past {
     /// Signals that no unit has got.
     signals: Signals,
     labels: Map,
+    numbers: Numbers,
     /// How many records there are.
     pub(crate) length: u64,
+}
+
+/// How many numbers of events are left out where a process ended without a word: more than it can have told.
+const LEFT_OUT: u64 = 1 << 32;
+
+/// What the journal knows of the numbers of events.
+#[derive(Clone, Copy, Debug)]
+enum Numbers {
+    /// The run is or was under way, and its events are numbered from this on.
+    From(u64),
+    /// It was put aside, and this is the next one.
+    Next(u64),
+}
+
+impl Numbers {
+    /// The run was put aside. Older releases did not say the next number.
+    fn park(&mut self, next: Option<u64>) {
+        *self = next.map_or(*self, Self::Next);
+    }
+
+    /// The number of the next event, which nobody has seen.
+    fn next(self) -> u64 {
+        match self {
+            Self::From(first) => (first / LEFT_OUT + 1) * LEFT_OUT,
+            Self::Next(next) => next,
+        }
+    }
+}
+
+/// What a run that goes on was before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// When it began.
+    pub(crate) began: Timestamp,
+    /// The number of its next event.
+    pub(crate) events: u64,
 }
 
 /// How a run ended.
@@ -125,6 +162,7 @@ impl Past {
     /// Kind `Missing`, code `run.unknown`; code `format.newer` for a journal of a later release; damage in storage.
     pub(crate) async fn read(journal: &Journal, run: RunId) -> Result<Self> {
         let mut records = Records::of(journal, run);
+        let mut numbers = Numbers::From(0);
         let (mut first, mut units, mut signals, mut end) = (None, Units::default(), Signals::default(), None);
         while let Some(page) = records.page().await? {
             for (_, record) in page {
@@ -153,7 +191,11 @@ impl Past {
                     Record::Signalled { name, value } => {
                         signals.take_in(name, value.value(&*journal.blobs).await?);
                     }
-                    Record::Parked { .. } => units.park(),
+                    Record::Parked { events, .. } => {
+                        units.park();
+                        numbers.park(events);
+                    }
+                    Record::Resumed { events, .. } => numbers = Numbers::From(events),
                     Record::Ended { at, status, error } => {
                         end = Some(End { at, status, error: error.map(Into::into) });
                     }
@@ -178,7 +220,7 @@ impl Past {
             params.set_everywhere(name, value);
         }
         let length = records.count();
-        Ok(Self { run, began, document, params, versions, end, units, signals, labels, length })
+        Ok(Self { run, began, document, params, versions, end, units, signals, labels, numbers, length })
     }
 
     /// The run.
@@ -237,6 +279,11 @@ impl Past {
         self.units.answered.len()
     }
 
+    /// What the run was before, for one that goes on.
+    pub(crate) fn before(&self) -> Before {
+        Before { began: self.began, events: self.numbers.next() }
+    }
+
     pub(crate) fn into_parts(self) -> (Params, Units, Signals) {
         (self.params, self.units, self.signals)
     }
@@ -257,4 +304,26 @@ pub(crate) fn in_doubt() -> Error {
     Error::new(ErrorKind::Unavailable, "node.in_doubt", message)
         .with_retry(Retry::Never)
         .with_hint("look at what it acts on; a node that sends its idempotency key is tried again by itself")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_events_go_on_where_a_run_was_put_aside_and_are_left_out_where_it_was_cut_off() {
+        let mut numbers = Numbers::From(0);
+        numbers.park(Some(7));
+        assert_eq!(numbers.next(), 7);
+        let cut_off = Numbers::From(numbers.next()).next();
+        assert_eq!(cut_off, LEFT_OUT);
+        assert_eq!(
+            Numbers::From(cut_off).next(),
+            2 * LEFT_OUT,
+            "cut off again before anything else was kept"
+        );
+        numbers = Numbers::From(cut_off + 3);
+        numbers.park(None);
+        assert_eq!(numbers.next(), 2 * LEFT_OUT, "an older release did not say where it was");
+    }
 }

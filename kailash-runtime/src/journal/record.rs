@@ -1,7 +1,8 @@
 //! What a run's journal holds.
 //!
 //! ```text
-//! Begun, (Started of an effectful node | Done | Failed | Suspended | Woken of any node | Signalled | Parked)*, Ended
+//! Begun, (Started of an effectful node | Done | Failed | Suspended | Woken of any node | Signalled | Parked | Resumed)*,
+//! Ended
 //! ```
 //! Records are MessagePack maps. Values over 256 KiB stand in blobs, because a log is no place for them.
 
@@ -77,7 +78,12 @@ pub(crate) enum Record {
         /// The signals that are kept; older releases did not count them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kept: Option<Tally>,
+        /// The number of the run's next event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        events: Option<u64>,
     },
+    /// The run goes on; its next event has this number.
+    Resumed { at: Timestamp, events: u64 },
     /// The run ended.
     Ended { at: Timestamp, status: RunStatus, error: Option<KeptError> },
 }

@@ -18,7 +18,7 @@ use super::{
     events::EventHub, shared::Shared,
 };
 use crate::{
-    journal::{FORMAT, Past, Payload, Record, Scribe, Signals, Wait, ended},
+    journal::{Before, FORMAT, Past, Payload, Record, Scribe, Signals, Wait, ended},
     plan::Plan,
     schedule::Schedule,
 };
@@ -81,10 +81,12 @@ pub(crate) fn resume(
         return Err(ended(past.run()).into());
     }
     past.versions().check(&engine.plan(workflow)?.versions)?;
-    let (run, length) = (past.run(), past.length);
+    let (run, length, before) = (past.run(), past.length, past.before());
     let (params, units, signals) = past.into_parts();
     let awaited = start.signal.as_ref().is_some_and(|(name, _)| units.await_signal(name));
-    let resumed = Resumed { run, scribe: Scribe::resume(units, length), signals, awaited };
+    let mut scribe = Scribe::resume(units, length);
+    scribe.resumed(Record::Resumed { at: engine.settings.clock.now(), events: before.events });
+    let resumed = Resumed { run, before, scribe, signals, awaited };
     let (run, events) = prepare(engine, workflow, &params, &start, Some(resumed))?;
     Ok(Prepared::new(run, events, start.admission))
 }
@@ -92,6 +94,7 @@ pub(crate) fn resume(
 /// A run that goes on.
 struct Resumed {
     run: RunId,
+    before: Before,
     scribe: Scribe,
     /// Signals that no unit has got.
     signals: Signals,
@@ -113,8 +116,9 @@ fn prepare(
     let plan = engine.plan(workflow)?;
     let bound = plan.bind(params)?;
     let settings = &engine.settings;
+    let before = resumed.as_ref().map(|resumed| resumed.before);
     let (id, mut scribe, mut signals, awaited) = match resumed {
-        Some(Resumed { run, scribe, signals, awaited }) => (run, Some(scribe), signals, awaited),
+        Some(Resumed { run, scribe, signals, awaited, .. }) => (run, Some(scribe), signals, awaited),
         None => {
             let begun = settings
                 .journal
@@ -136,8 +140,9 @@ fn prepare(
     }
     let heard = start.listened || !settings.hooks.is_empty();
     let (hub, events) = if heard {
-        let (hub, events) =
-            EventHub::new(id, Arc::clone(&settings.clock), settings.hooks.clone(), start.listened);
+        let (clock, hooks) = (Arc::clone(&settings.clock), settings.hooks.clone());
+        let next = before.map_or(0, |before| before.events);
+        let (hub, events) = EventHub::new(id, clock, hooks, start.listened, next);
         (Some(hub), events)
     } else {
         (None, None)
@@ -158,6 +163,7 @@ fn prepare(
     let cancel = Notify::new();
     let shared = Arc::new(Shared {
         run: id,
+        before,
         plan,
         lineage,
         cancelled,
@@ -199,7 +205,14 @@ pub(super) async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static
     let over = Over { run, began: shared.clock.monotonic() };
     if let Some(events) = &shared.events {
         let (workflow, nodes) = (shared.plan.workflow.name().clone(), shared.plan.workflow.nodes().len());
-        events.emit(None, None, What::RunStarted { workflow, nodes });
+        let first = if shared.before.is_some() {
+            // Boxed, as below: most runs begin.
+            Box::pin(run.numbered()).await;
+            What::RunResumed { workflow, nodes }
+        } else {
+            What::RunStarted { workflow, nodes }
+        };
+        events.emit(None, None, first);
     }
     let end = run.drive().await;
     let errors = if matches!(end, End::Through) && run.with_schedule(|s| s.failures().is_empty()) {
@@ -270,7 +283,11 @@ impl Over<'_> {
     }
 
     fn finish(&self, status: RunStatus) {
-        let took = self.run.shared.clock.monotonic().saturating_since(self.began);
+        let shared = &self.run.shared;
+        let took = match shared.before {
+            Some(before) => shared.clock.now().saturating_since(before.began),
+            None => shared.clock.monotonic().saturating_since(self.began),
+        };
         self.tell(What::RunFinished { status, duration_ms: took.as_secs_f64() * 1e3 });
     }
 

@@ -6,7 +6,7 @@
 //! ```
 //! The task begins when the driver first waits for something: a run that never does is written in one piece.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use super::{Run, drive::State};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 use bytes::Bytes;
 use kailash_core::{
     Error, Result, Retry, RunId, RunStatus,
-    node::{Outcome, UnitKey},
+    node::{Outcome, RunScope, UnitKey},
 };
 
 /// The first wait before a log that failed is tried again, and the longest.
@@ -153,10 +153,26 @@ impl Run {
         })
     }
 
+    /// Waits until the journal knows that the run goes on, unless it is cancelled or put aside before: were it cut off
+    /// earlier, its next events would have the numbers of these.
+    pub(super) async fn numbered(self: &Arc<Self>) {
+        self.start_journal();
+        let mut known = pin!(self.recorded());
+        while !self.is_winding_down() && !self.shared.is_cancelled() {
+            tokio::select! {
+                // A journal that takes nothing more ends the run where it is driven.
+                Ok(()) | Err(_) = &mut known => return,
+                () = self.shared.cancel.notified() => {}
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
     /// Adds the record that the run is put aside, and waits until all are durable.
     pub(crate) async fn park_journal(self: &Arc<Self>, wait: Wait) -> Result<()> {
-        let kept = Some(self.lock().asleep.kept());
-        self.close_journal(Some(Record::Parked { at: self.shared.clock.now(), wait, kept }));
+        let at = self.shared.clock.now();
+        let (kept, events) = (Some(self.lock().asleep.kept()), Some(self.shared.seal()));
+        self.close_journal(Some(Record::Parked { at, wait, kept, events }));
         self.carried().await
     }
 

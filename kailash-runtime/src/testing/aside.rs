@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use kailash_core::{
-    ErrorKind, RunId, RunStatus, Value,
+    ErrorKind, RunId, RunStatus, Text, Value,
+    event::What,
     exec::{Clock, MemoryBlobStore, MemoryRunLog, SystemClock},
     node::Wake,
     value,
@@ -12,6 +13,7 @@ use kailash_core::{
 
 use super::{
     Make,
+    events::record,
     lab::{Lab, out},
     node::{FLAVOURS, Flavour, Node, one},
     suspension::{for_go, in_ms, waits},
@@ -175,6 +177,81 @@ pub(super) async fn a_signal_that_nobody_waits_for_is_kept_without_letting_the_r
     let (results, _) = handle.await.expect("the run completes");
     assert_eq!((out(&results, "first"), out(&results, "second")), (&value!(1), &value!(2)));
     assert!(!keep("later", value!(3)).await.expect("known"), "it does not lie aside any more");
+}
+
+pub(super) async fn events_of_a_run_that_was_put_aside_are_numbered_on(make: Make) {
+    let (mut lab, journal) = parking(&make);
+    lab.node("waits", waits(Flavour::Inline, &Counter::default(), for_go));
+    lab.node("sleeps", waits(Flavour::Future, &Counter::default(), || Wake::At(in_ms(20))));
+    lab.wire("waits.out", "sleeps.x");
+    let (runtime, workflow) = lab.ready();
+    let mut handle = runtime.start(&workflow, Params::new()).expect("it starts");
+    let (run, mut told) = (handle.id(), record(handle.events().expect("nobody took them")).await);
+    let mut wait = parked(handle.await);
+    let mut signal = Some((Text::from("go"), value!(5)));
+    let outcome = loop {
+        if let Some(until) = wait.until {
+            tokio::time::sleep(until.saturating_since(SystemClock::default().now())).await;
+        }
+        let past = journal.past(run).await.expect("known");
+        let start = Start { signal: signal.take(), ..Start::listened() };
+        let mut handle = runtime.resume_with(&workflow, past, start).expect("it goes on");
+        told.extend(record(handle.events().expect("nobody took them")).await);
+        match handle.await {
+            Err(RunError::Suspended { wait: next, .. }) => wait = next,
+            outcome => break outcome,
+        }
+    };
+    outcome.expect("the run completes");
+    let numbers: Vec<u64> = told.iter().map(|event| event.seq).collect();
+    assert_eq!(numbers, (0..told.len() as u64).collect::<Vec<_>>());
+    let begun = told.iter().filter(|event| matches!(event.what, What::RunStarted { .. }));
+    let resumed = told.iter().filter(|event| matches!(event.what, What::RunResumed { .. }));
+    assert!((begun.count(), resumed.count() >= 2) == (1, true), "{told:?}");
+    match told.last().map(|event| &event.what) {
+        Some(What::RunFinished { duration_ms, .. }) => {
+            assert!(*duration_ms >= 20.0, "{duration_ms} ms since it began");
+        }
+        other => panic!("the end is the last event, not {other:?}"),
+    }
+}
+
+pub(super) async fn events_of_a_run_that_was_cut_off_never_have_a_number_again(make: Make) {
+    let (lab, journal) = {
+        let (mut lab, journal) = parking(&make);
+        lab.node("never", Node::future(|_, _| std::future::pending()));
+        (lab, journal)
+    };
+    let (runtime, workflow) = lab.ready();
+    let (run, mut last) = (RunId::from_u128(7), None);
+    for part in 0..3 {
+        let start = Start { id: Some(run), ..Start::listened() };
+        let mut prepared = match part {
+            0 => runtime.prepare(&workflow, Params::new(), start).expect("it begins"),
+            _ => {
+                let past = journal.past(run).await.expect("known");
+                runtime.prepare_resumed(&workflow, past, start).expect("it goes on")
+            }
+        };
+        let (control, mut events) = (prepared.control(), prepared.events().expect("nobody took them"));
+        let mut drive = Box::pin(prepared.drive());
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event.expect("it is under way"),
+                ended = &mut drive => panic!("it never ends, but: {ended:?}"),
+            };
+            assert!(last.replace(event.seq) < Some(event.seq), "part {part}: {event:?}");
+            if matches!(event.what, What::NodeStarted) {
+                break;
+            }
+        }
+        // The journal has begun; then the process ends.
+        tokio::select! {
+            recorded = control.recorded() => recorded.expect("the journal takes it"),
+            ended = &mut drive => panic!("it never ends, but: {ended:?}"),
+        }
+        drop(drive);
+    }
 }
 
 pub(super) async fn a_run_that_is_wound_down_ends_what_is_under_way_and_goes_on_later(make: Make) {

@@ -325,6 +325,8 @@ suite! {
         a_signal_sent_before_a_run_was_put_aside_is_not_lost,
         a_signal_that_nobody_waits_for_is_kept_without_letting_the_run_go_on,
         a_run_that_can_keep_no_more_signals_still_takes_the_one_it_waits_for,
+        events_of_a_run_that_was_put_aside_are_numbered_on,
+        events_of_a_run_that_was_cut_off_never_have_a_number_again,
         a_run_that_is_wound_down_ends_what_is_under_way_and_goes_on_later,
         a_run_without_a_journal_cannot_be_wound_down,
         a_run_is_recorded_before_it_is_admitted_and_holds_its_permit_to_the_end,

@@ -156,7 +156,7 @@ pub(super) fn schemas() -> Json {
         }), &[]),
         "Happened": object("One thing that happened in a run.", &json!({
             "seq": count("The position in the journal, from 0."),
-            "type": { "enum": ["begun", "started", "done", "failed", "suspended", "woken", "signalled", "parked", "ended"] },
+            "type": { "enum": ["begun", "started", "done", "failed", "suspended", "woken", "signalled", "parked", "resumed", "ended"] },
             "unit": { "type": "string", "description": "The node, with its turn or item; absent for the run itself." },
             "at": time("When; of a unit that waits, until when."),
             "signal": { "type": "string", "description": "The signal that was sent or that is waited for." },
