@@ -119,7 +119,7 @@ async fn a_client_that_asks_too_often_is_told_to_wait() {
     let served = Served::with(&["http.rate_per_s=5"]).await;
     let mut refused = 0;
     for _ in 0..20 {
-        let response = served.request(Method::GET, "/health").send().await.unwrap();
+        let response = served.request(Method::GET, "/runs").send().await.unwrap();
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
             assert_eq!(response.headers()["retry-after"], "1");
             refused += 1;
@@ -156,10 +156,25 @@ async fn too_many_requests_at_a_time_are_refused() {
         })
         .collect();
     served.world.holding(4).await;
-    let told = served.request(Method::GET, "/health").send().await.unwrap();
+    let told = served.request(Method::GET, "/runs").send().await.unwrap();
     assert_eq!(read(told).await.1["code"], "http.requests");
+    for always in ["/health", "/ready"] {
+        assert_eq!(served.get(always).await.0, StatusCode::OK, "{always}");
+    }
     served.world.open(4);
     for held in held {
         drop(held.await.unwrap());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_host_lives_and_is_ready_is_told_however_often_and_whoever_asks_by_its_name() {
+    let served = Served::with(&["http.rate_per_s=1", "http.require_key=true"]).await;
+    for path in ["/health", "/ready"].repeat(10) {
+        let asked = served.request(Method::GET, path).header("x-api-key", "wrong").send().await.unwrap();
+        assert_eq!(asked.status(), StatusCode::OK, "{path}");
+    }
+    let elsewhere =
+        served.request(Method::GET, "/health").header("host", "evil.example").send().await.unwrap();
+    assert_eq!(elsewhere.status(), StatusCode::FORBIDDEN);
 }

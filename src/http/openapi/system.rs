@@ -9,8 +9,8 @@ use super::{
 use crate::host::keys::Scope;
 
 pub(super) fn paths() -> Json {
-    let health = Operation::open("health", "system", "Whether the host lives");
-    let ready = Operation::open("ready", "system", "Whether the host takes runs");
+    let health = Operation::open("health", "system", "Whether the host lives").always();
+    let ready = Operation::open("ready", "system", "Whether the host takes runs").always();
     let metrics = Operation::new(Scope::Read, "metrics", "system", "What the host counts");
     let openapi = Operation::open("openapi", "system", "This document");
     json!({
