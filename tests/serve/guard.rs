@@ -15,7 +15,8 @@ async fn an_address_that_others_reach_needs_a_key_first() {
     let host = std::sync::Arc::new(kailash::host::Host::start(config).await.unwrap());
     let refused = kailash::http::Listener::bind(host.clone()).await.err().unwrap();
     assert_eq!((refused.kind(), refused.code()), (kailash::ErrorKind::Denied, "http.open"));
-    assert!(refused.hint().unwrap().contains("kailash keys add"));
+    let add = format!("kailash keys add NAME --data {}", data.path().display());
+    assert!(refused.hint().unwrap().contains(&add), "{refused:?}");
     host.keys.add("first", Scopes::all()).unwrap();
     let listener = kailash::http::Listener::bind(host).await.unwrap();
     assert!(!listener.address().ip().is_loopback());
