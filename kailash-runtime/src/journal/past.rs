@@ -264,10 +264,7 @@ impl Past {
         let failed =
             self.units.answered.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().err()?)));
         let mut failures: Vec<NodeError> = failed
-            .map(|(path, error)| {
-                let unit = UnitId { run: self.run, path: path.clone() };
-                NodeError { node: unit.to_string().into(), error: error.clone() }
-            })
+            .map(|(path, error)| NodeError::of(UnitId { run: self.run, path: path.clone() }, error.clone()))
             .collect();
         failures.sort_by(|a, b| a.node.cmp(&b.node));
         failures
