@@ -87,12 +87,24 @@ impl Workflows {
     /// Registers every document in `folder`, by the name that it has, else by that of its file. Blocks.
     ///
     /// # Errors
-    /// The first document that cannot be registered, with its file.
+    /// Kind `Invalid`, code `workflow.twice`, for two documents of one name: each would be a new version of the other, at
+    /// every start; the first document that cannot be registered, with its file.
     pub(super) fn register_folder(&self, folder: &Path) -> Result<()> {
-        for (file, mut document) in store::documents_in(folder)? {
+        let mut documents = store::documents_in(folder)?;
+        let mut files: HashMap<Text, &Path> = HashMap::new();
+        for (file, document) in &mut documents {
+            let file: &Path = file;
             if document.name.is_empty() {
                 document.name = file.file_stem().unwrap_or_default().to_string_lossy().as_ref().into();
             }
+            if let Some(first) = files.insert(document.name.clone(), file) {
+                let [first, second] = [first, file].map(|file| file.display().to_string());
+                let message = format!("`{first}` and `{second}` are both called `{}`", document.name);
+                let error = Error::invalid("workflow.twice", message).at(second);
+                return Err(error.with_hint("keep one of them here, or give it a name of its own"));
+            }
+        }
+        for (file, document) in documents {
             let placed = |error: Error| error.at(file.display().to_string());
             let built = self.build(document).map_err(|issues| placed(issues.into()))?;
             self.put(built).map_err(placed)?;
