@@ -18,6 +18,7 @@ mod salvage;
 mod scribe;
 mod signals;
 mod summary;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -36,19 +37,28 @@ pub use salvage::{Fate, Salvaged};
 pub(crate) use scribe::{Admission, Scribe};
 pub(crate) use signals::{Signals, Tally};
 pub use summary::Summary;
+pub(crate) use waiting::{Waiting, Waits};
 
 /// Where the journals of runs are kept.
 #[derive(Clone)]
 pub struct Journal {
     pub(crate) log: Arc<dyn RunLog>,
     pub(crate) blobs: Arc<dyn BlobStore>,
+    /// The runs that wait until it takes what they did.
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 impl Journal {
     /// Journals in `log`, with large values in `blobs`.
     #[must_use]
     pub fn new(log: Arc<dyn RunLog>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { log, blobs }
+        Self { log, blobs, waiting: Arc::default() }
+    }
+
+    /// Whether runs wait because the journal takes nothing for now, most often because its disk is full.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        self.waiting.any()
     }
 
     /// `run` at a glance, without its values.

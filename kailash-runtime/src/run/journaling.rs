@@ -10,7 +10,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use super::{Run, drive::State};
 use crate::{
-    journal::{Admission, Journal, KeptError, Record, Wait},
+    journal::{Admission, Journal, KeptError, Record, Wait, Waiting, Waits},
     plan::Unit,
     schedule::Ready,
 };
@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 struct Patience {
     run: RunId,
     wait: Duration,
+    journal: Arc<Waiting>,
+    /// There from the first wait on.
+    waits: Option<Waits>,
 }
 
 impl Patience {
@@ -38,7 +41,8 @@ impl Patience {
         if error.retry() == Retry::Never {
             return Err(error);
         }
-        tracing::warn!(run = %self.run, %error, "the journal waits");
+        self.waits.get_or_insert_with(|| self.journal.begin(&error));
+        tracing::debug!(run = %self.run, %error, "the run waits for its journal");
         tokio::time::sleep(self.wait).await;
         self.wait = (self.wait * 2).min(WAITS.1);
         Ok(())
@@ -90,7 +94,8 @@ impl Run {
     /// it are, and the run is ended in its journal in place of it: whoever waits for the run is told of its end, so that
     /// it must not go on after a restart.
     async fn append(&self, first: u64, records: Vec<Record>) -> Result<()> {
-        let mut patience = Patience { run: self.shared.run, wait: WAITS.0 };
+        let journal = Arc::clone(&self.journal()?.waiting);
+        let mut patience = Patience { run: self.shared.run, wait: WAITS.0, journal, waits: None };
         let holder = self.shared.run.to_string();
         let mut bodies = Vec::with_capacity(records.len());
         let mut refused = None;

@@ -179,6 +179,12 @@ impl Runs {
         }
     }
 
+    /// Whether runs wait because the journal takes nothing for now, most often because its disk is full.
+    #[must_use]
+    pub fn wait_for_journal(&self) -> bool {
+        self.0.kept.as_ref().is_some_and(|kept| kept.journal.is_waited_for())
+    }
+
     /// Whether no more runs are taken, because the host stops.
     #[must_use]
     pub fn is_draining(&self) -> bool {
