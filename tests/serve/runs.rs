@@ -215,3 +215,17 @@ async fn a_runs_history_is_what_its_journal_knows() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_times_of_a_run_are_the_same_whoever_tells_them_and_after_a_restart() {
+    let served = Served::new().await;
+    let (_, told) = served.post("/workflows/count/execute", &inputs(1)).await;
+    let times = |told: &Json| ["began", "ended", "execution_time"].map(|time| told[time].clone());
+    let run = told["run_id"].as_str().unwrap().to_owned();
+    let first = times(&told);
+    assert!(first.iter().all(|time| !time.is_null()), "{told}");
+    assert_eq!(times(&served.get(&format!("/status/{run}")).await.1), first);
+    assert_eq!(times(&served.get("/runs").await.1["runs"][0]), first);
+    let served = served.restarted(&[]).await;
+    assert_eq!(times(&served.get(&format!("/status/{run}")).await.1), first);
+}

@@ -1,12 +1,12 @@
 //! From a workflow and its parameters to results: the life of one run.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
 use bytes::Bytes;
 use kailash_core::{
     Error, ErrorKind, Map, RunId, RunStatus, Workflow,
     event::What,
-    exec::Monotonic,
+    exec::{Monotonic, Timestamp},
     format::write,
     node::BoxFuture,
     workflow::{Dialect, Params},
@@ -14,8 +14,8 @@ use kailash_core::{
 use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
-    End, Engine, Events, Keep, Permit, Prepared, Results, Run, RunError, Settings, Start, Unfinished,
-    events::EventHub, shared::Shared,
+    End, Engine, Events, Keep, Permit, Prepared, Results, Run, RunError, Start, Unfinished, events::EventHub,
+    shared::Shared,
 };
 use crate::{
     journal::{Before, FORMAT, Past, Payload, Record, Scribe, Signals, Wait, ended},
@@ -117,14 +117,14 @@ fn prepare(
     let bound = plan.bind(params)?;
     let settings = &engine.settings;
     let before = resumed.as_ref().map(|resumed| resumed.before);
+    let began = match before {
+        Some(before) => Some(before.began),
+        None => settings.journal.as_ref().map(|_| settings.clock.now()),
+    };
     let (id, mut scribe, mut signals, awaited) = match resumed {
         Some(Resumed { run, scribe, signals, awaited, .. }) => (run, Some(scribe), signals, awaited),
         None => {
-            let begun = settings
-                .journal
-                .as_ref()
-                .map(|_| begun(&plan, params, settings, &start.labels))
-                .transpose()?;
+            let begun = began.map(|at| begun(&plan, params, at, &start.labels)).transpose()?;
             (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::default(), false)
         }
     };
@@ -164,6 +164,8 @@ fn prepare(
     let shared = Arc::new(Shared {
         run: id,
         before,
+        began,
+        ended: OnceLock::new(),
         plan,
         lineage,
         cancelled,
@@ -177,13 +179,13 @@ fn prepare(
 }
 
 /// The first record of a run.
-fn begun(plan: &Plan, params: &Params, settings: &Settings, labels: &Map) -> Result<Record, Error> {
+fn begun(plan: &Plan, params: &Params, at: Timestamp, labels: &Map) -> Result<Record, Error> {
     let document = plan.packed_document()?;
     let nodes: Map = params.nodes().map(|(id, inputs)| (id.clone(), inputs.clone().into())).collect();
     Ok(Record::Begun {
         format: FORMAT,
         kailash: env!("CARGO_PKG_VERSION").into(),
-        at: settings.clock.now(),
+        at,
         name: plan.workflow.name().clone(),
         document: Payload::Packed(document),
         nodes: Payload::Here(nodes.into()),

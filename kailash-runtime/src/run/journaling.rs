@@ -145,7 +145,7 @@ impl Run {
         status: RunStatus,
         error: Option<&Error>,
     ) -> Result<()> {
-        let at = self.shared.clock.now();
+        let at = *self.shared.ended.get_or_init(|| self.shared.clock.now());
         let ended = Record::Ended { at, status, error: error.map(KeptError::from) };
         self.close_journal(Some(ended));
         if status == RunStatus::Completed {

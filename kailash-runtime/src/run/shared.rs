@@ -1,14 +1,14 @@
 //! What the bodies of one run may reach through their context.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
 use kailash_core::{
     RunId, Text, UnitId,
     event::What,
-    exec::Clock,
+    exec::{Clock, Timestamp},
     node::{RunScope, UnitKey},
 };
 use tokio::{runtime::Handle, sync::Notify};
@@ -25,6 +25,9 @@ pub(crate) struct Shared {
     pub(crate) run: RunId,
     /// What it was before, if it goes on.
     pub(crate) before: Option<Before>,
+    /// When it began and ended, as its journal says; nothing without one.
+    pub(crate) began: Option<Timestamp>,
+    pub(crate) ended: OnceLock<Timestamp>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) lineage: Arc<Lineage>,
     pub(crate) cancelled: AtomicBool,
