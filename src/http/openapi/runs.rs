@@ -69,7 +69,10 @@ pub(super) fn paths() -> Json {
         .refuses(404, UNKNOWN)
         .refuses(409, "It has ended already.");
     let signal = execute("signalRun", "Send a signal to a run")
-        .about("It reaches the node that waits for it, now or later.")
+        .about(
+            "It reaches the node that waits for it, now or later. A run keeps 1024 signals that no node waits for, and 16 MiB of \
+             them together; beyond that they are refused with `run.signals`.",
+        )
         .parameters([in_paths()])
         .body(json!({
             "application/json": {
