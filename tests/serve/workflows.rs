@@ -174,3 +174,18 @@ async fn two_files_of_one_name_in_the_folder_are_refused_before_anything_is_regi
     let host = kailash::host::Host::start(config()).await.unwrap();
     assert_eq!(host.workflows.versions("flow").unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_cannot_keep_a_workflow_is_unavailable_and_names_no_file_of_the_host() {
+    let served = Served::new().await;
+    let data = &served.host.config.host.data;
+    // Where the folder of the workflow would be.
+    std::fs::write(data.join("workflows/sum"), "").unwrap();
+    let (status, told) = served.post("/workflows", &document("sum", "item + 1")).await;
+    assert_eq!(
+        (status, &told["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("workflow.storage")),
+        "{told}"
+    );
+    assert!(!told.to_string().contains(&data.display().to_string()), "{told}");
+}

@@ -10,7 +10,7 @@ use std::{
 };
 
 use kailash_core::{
-    Error, ErrorKind, Registry, Result, Text, Workflow, WorkflowBuilder,
+    Error, ErrorKind, Registry, Result, Retry, Text, Workflow, WorkflowBuilder,
     exec::{Clock, SystemClock, Timestamp},
     validate::Issues,
     workflow::{Dialect, Document},
@@ -125,7 +125,8 @@ impl Workflows {
     /// Registers a workflow under its name: as a new version, unless it is the same as the newest. Says whether it is new.
     ///
     /// # Errors
-    /// Kind `Invalid`, code `workflow.name`, for a name that cannot be one; kind `Limit` for too many; failing storage.
+    /// Kind `Invalid`, code `workflow.name`, for a name that cannot be one; kind `Limit` for too many; kind `Unavailable`,
+    /// code `workflow.storage`, for storage that fails: why is logged, because it names files of the host.
     pub async fn register(&self, workflow: Workflow) -> Result<(Version, bool)> {
         let one = Arc::clone(&self.0.registering).lock_owned().await;
         let this = self.clone();
@@ -135,8 +136,8 @@ impl Workflows {
             drop(one);
             put
         });
-        let put = put.await;
-        put.unwrap_or_else(|error| Err(Error::internal(format!("registering: {error}"))))
+        let put = put.await.unwrap_or_else(|error| Err(Error::internal(format!("registering: {error}"))));
+        put.map_err(|error| if error.code().split('.').next() == Some("io") { unkept(&error) } else { error })
     }
 
     fn put(&self, workflow: Workflow) -> Result<(Version, bool)> {
@@ -264,6 +265,17 @@ impl Workflows {
     }
 }
 
+/// The host cannot keep a workflow.
+fn unkept(error: &Error) -> Error {
+    tracing::error!(%error, "a workflow cannot be kept");
+    let message = match error.code() {
+        "io.full" => "the host has no room for the workflow on its disk",
+        _ => "the host cannot keep the workflow on its disk",
+    };
+    Error::new(ErrorKind::Unavailable, "workflow.storage", message)
+        .with_retry(Retry::After(std::time::Duration::from_secs(5)))
+}
+
 fn too_many(message: String) -> Error {
-    Error::new(ErrorKind::Limit, "workflow.limit", message).with_retry(kailash_core::Retry::Never)
+    Error::new(ErrorKind::Limit, "workflow.limit", message).with_retry(Retry::Never)
 }
