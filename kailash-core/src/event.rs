@@ -14,7 +14,8 @@ pub struct Event {
     pub v: u32,
     /// The run.
     pub run: RunId,
-    /// The position in the run, dense from 0.
+    /// The position in the run, dense from 0, also behind a time in which the run was put aside. Where its process
+    /// ended without a word, numbers are left out: none is used twice.
     pub seq: u64,
     /// The wall-clock time, RFC 3339 in JSON.
     pub at: Timestamp,
@@ -42,12 +43,20 @@ pub enum What {
         /// How many nodes it has.
         nodes: usize,
     },
+    /// The run goes on, after it was put aside or its process ended.
+    #[serde(rename = "run.resumed")]
+    RunResumed {
+        /// The workflow's name.
+        workflow: Text,
+        /// How many nodes it has.
+        nodes: usize,
+    },
     /// The run ended.
     #[serde(rename = "run.finished")]
     RunFinished {
         /// How it ended.
         status: RunStatus,
-        /// Wall time in milliseconds.
+        /// Wall time in milliseconds since the run began, with every time in which it was put aside.
         duration_ms: f64,
     },
     /// Nothing is left to do but wait: the run was put aside until a time or a signal comes.

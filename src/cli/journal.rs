@@ -30,6 +30,20 @@ pub(super) fn open(folder: &Path) -> Done<Journal, Refusal> {
     })
 }
 
+/// Opens the journal in `folder`, which has to be there: whoever asks for a run mistyped it.
+pub(super) fn open_existing(folder: &Path) -> Done<Journal, Refusal> {
+    is_there(folder)?;
+    open(folder)
+}
+
+/// Refuses a folder that is not there.
+pub(super) fn is_there(folder: &Path) -> Done<(), Refusal> {
+    if folder.exists() {
+        return Ok(());
+    }
+    Err(Refusal::of(Issue::error("journal.missing", format!("there is no folder `{}`", folder.display()))))
+}
+
 /// What is noted of a run: the folder that it begins in.
 pub(super) fn labels() -> Map {
     let here = std::env::current_dir().ok().and_then(|here| here.to_str().map(str::to_owned));

@@ -57,7 +57,7 @@ fn prepare(args: &Args) -> Result<Result<(Source, Workflow, Work), Refusal>> {
         let issue = Issue::error("journal.none", "which journal?");
         return Ok(Err(Refusal::of(issue.hint("give --journal FOLDER, or set KAILASH_JOURNAL"))));
     };
-    let journal = match journal::open(folder) {
+    let journal = match journal::open_existing(folder) {
         Ok(journal) => journal,
         Err(refusal) => return Ok(Err(refusal)),
     };

@@ -202,6 +202,8 @@ impl Collector for Standing {
             let gauge = ConstGauge::new(i64::try_from(runs.count(status)).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
-        Ok(())
+        let waits = ConstGauge::new(i64::from(runs.wait_for_journal()));
+        let (name, help) = ("journal_waits_for_room", "Whether runs wait because the journal takes nothing");
+        waits.encode(encoder.encode_descriptor(name, help, None, waits.metric_type())?)
     }
 }

@@ -119,7 +119,12 @@ fn sent(event: &Event) -> Sent {
         }
         _ => None,
     };
-    let sent = Sent::default().id(event.seq.to_string()).event(name.unwrap_or_else(|| "event".into()));
+    let sent = Sent::default().event(name.unwrap_or_else(|| "event".into()));
+    // What was missed has no place of its own: clients keep the last one.
+    let sent = match event.what {
+        What::Lagged { .. } => sent,
+        _ => sent.id(event.seq.to_string()),
+    };
     sent.json_data(event).unwrap_or_else(|error| Sent::default().comment(error.to_string()))
 }
 

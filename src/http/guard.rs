@@ -1,4 +1,5 @@
-//! What every request passes first: how it calls this host, how many there are, who sends it and how often.
+//! What every request passes first: how it calls this host, how many there are, who sends it and how often. Whoever looks
+//! whether the host lives and is ready is answered however busy it is.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -25,6 +26,9 @@ use crate::host::{
 
 /// How many tokens are hashed at a time: each takes 19 MiB and tens of milliseconds.
 const HASHED_AT_ONCE: usize = 1;
+
+/// The routes that are answered whatever the load and whoever asks: who is told 429 here would think the host dead.
+const ALWAYS: [&str; 2] = ["/health", "/ready"];
 
 /// The state of the guard.
 pub(super) struct Guard {
@@ -163,11 +167,11 @@ pub(super) async fn guard(
 ) -> Response {
     let began = Instant::now();
     let (method, route) = (method(request.method()), request.extensions().get::<MatchedPath>().cloned());
-    let response = match admit(&app, from, &mut request).await {
+    let route = route.as_ref().map_or("", |route| route.as_str());
+    let response = match admit(&app, from, route, &mut request).await {
         Ok(_permit) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    let route = route.as_ref().map_or("", |route| route.as_str());
     app.0.host.metrics.request(method, route, response.status().as_u16(), began.elapsed().as_secs_f64());
     response
 }
@@ -175,9 +179,14 @@ pub(super) async fn guard(
 async fn admit<'a>(
     app: &'a App,
     from: SocketAddr,
+    route: &str,
     request: &mut Request,
-) -> Result<tokio::sync::SemaphorePermit<'a>, Problem> {
+) -> Result<Option<tokio::sync::SemaphorePermit<'a>>, Problem> {
     let guard = &app.0.guard;
+    if ALWAYS.contains(&route) {
+        guard.check_names(request.headers())?;
+        return Ok(None);
+    }
     let permit = guard.requests.try_acquire();
     let permit = permit.map_err(|_| busy("http.requests", "too many requests are under way"))?;
     guard.check_names(request.headers())?;
@@ -186,7 +195,7 @@ async fn admit<'a>(
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
     }
-    Ok(permit)
+    Ok(Some(permit))
 }
 
 fn token(headers: &HeaderMap) -> Option<&str> {

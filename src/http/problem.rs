@@ -1,5 +1,7 @@
 //! Errors as clients see them: problem details (RFC 9457), with a status that derives from the error's kind.
 
+use std::time::Duration;
+
 use crate::host::runs::Refused;
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -131,8 +133,24 @@ impl IntoResponse for Problem {
         if let (Retry::After(wait), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) =
             (self.retry, self.status)
         {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
         }
         response
+    }
+}
+
+/// A wait in whole seconds, as the header says it: not before it is over, and never at once.
+fn seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_never_told_to_come_back_too_early() {
+        let told = [0, 1, 1000, 1001, 59_900].map(|millis| seconds(Duration::from_millis(millis)));
+        assert_eq!(told, [1, 1, 1, 2, 60]);
     }
 }

@@ -47,8 +47,9 @@ impl Socket {
     pub async fn bind(section: &HttpSection, keys: &Keys) -> Result<Self> {
         if !section.listen.ip().is_loopback() && !keys.any()? {
             let message = format!("{} can be reached by others, and there is no API key", section.listen);
+            let add = format!("kailash keys add NAME --data {}", keys.folder().display());
             return Err(Error::new(ErrorKind::Denied, "http.open", message)
-                .with_hint("make a key with `kailash keys add NAME`, or listen on 127.0.0.1"));
+                .with_hint(format!("make a key with `{add}`, or listen on 127.0.0.1")));
         }
         let bound = TcpListener::bind(section.listen).await;
         let unbound = |error: std::io::Error| {

@@ -152,8 +152,11 @@ fn what_is_wrong_with_a_journal_is_said_with_a_way_out() {
     let codes = |said: &Said| (said.code, said.err.clone());
     let (code, err) = codes(&folder.kailash(&["resume", "last"]));
     assert!(code == 2 && err.contains("KAILASH_JOURNAL"), "{err}");
-    let (code, err) = codes(&folder.kailash(&["runs", "--journal", "nowhere"]));
-    assert!(code == 2 && err.contains("journal.missing"), "{err}");
+    for asked in [&["runs"][..], &["resume", "last"]] {
+        let (code, err) = codes(&folder.kailash(&[asked, &["--journal", "nowhere"]].concat()));
+        assert!(code == 2 && err.contains("journal.missing"), "{err}");
+        assert!(!folder.path("nowhere").exists(), "{asked:?} makes no journal");
+    }
     for _ in 0..3 {
         assert_eq!(folder.kailash(&["run", "add.json", "--journal", "j"]).code, 0);
     }

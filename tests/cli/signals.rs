@@ -74,3 +74,24 @@ fn a_second_signal_ends_a_process_that_nobody_reads() {
     signal(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
+
+#[test]
+fn a_run_that_waits_for_a_signal_says_so_and_that_none_reaches_it() {
+    let document = json!({"format": "1.0", "nodes": {
+        "ask": {"type": "SignalWait", "config": {"signal_name": "approved"}},
+        "again": {"type": "SignalWait", "config": {"signal_name": "approved"}}}});
+    let folder = Folder::with("f.json", document.to_string());
+    let mut command = folder.command(&["run", "f.json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut said, mut first) = (BufReader::new(child.stderr.take().unwrap()), String::new());
+    said.read_line(&mut first).unwrap();
+    assert!(
+        ["waits for the signal `approved`", "kailash serve"].iter().all(|part| first.contains(part)),
+        "{first}"
+    );
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("waits for the signal"), "it is said once: {rest}");
+}

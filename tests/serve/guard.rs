@@ -15,7 +15,8 @@ async fn an_address_that_others_reach_needs_a_key_first() {
     let host = std::sync::Arc::new(kailash::host::Host::start(config).await.unwrap());
     let refused = kailash::http::Listener::bind(host.clone()).await.err().unwrap();
     assert_eq!((refused.kind(), refused.code()), (kailash::ErrorKind::Denied, "http.open"));
-    assert!(refused.hint().unwrap().contains("kailash keys add"));
+    let add = format!("kailash keys add NAME --data {}", data.path().display());
+    assert!(refused.hint().unwrap().contains(&add), "{refused:?}");
     host.keys.add("first", Scopes::all()).unwrap();
     let listener = kailash::http::Listener::bind(host).await.unwrap();
     assert!(!listener.address().ip().is_loopback());
@@ -119,7 +120,7 @@ async fn a_client_that_asks_too_often_is_told_to_wait() {
     let served = Served::with(&["http.rate_per_s=5"]).await;
     let mut refused = 0;
     for _ in 0..20 {
-        let response = served.request(Method::GET, "/health").send().await.unwrap();
+        let response = served.request(Method::GET, "/runs").send().await.unwrap();
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
             assert_eq!(response.headers()["retry-after"], "1");
             refused += 1;
@@ -156,10 +157,25 @@ async fn too_many_requests_at_a_time_are_refused() {
         })
         .collect();
     served.world.holding(4).await;
-    let told = served.request(Method::GET, "/health").send().await.unwrap();
+    let told = served.request(Method::GET, "/runs").send().await.unwrap();
     assert_eq!(read(told).await.1["code"], "http.requests");
+    for always in ["/health", "/ready"] {
+        assert_eq!(served.get(always).await.0, StatusCode::OK, "{always}");
+    }
     served.world.open(4);
     for held in held {
         drop(held.await.unwrap());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_host_lives_and_is_ready_is_told_however_often_and_whoever_asks_by_its_name() {
+    let served = Served::with(&["http.rate_per_s=1", "http.require_key=true"]).await;
+    for path in ["/health", "/ready"].repeat(10) {
+        let asked = served.request(Method::GET, path).header("x-api-key", "wrong").send().await.unwrap();
+        assert_eq!(asked.status(), StatusCode::OK, "{path}");
+    }
+    let elsewhere =
+        served.request(Method::GET, "/health").header("host", "evil.example").send().await.unwrap();
+    assert_eq!(elsewhere.status(), StatusCode::FORBIDDEN);
 }

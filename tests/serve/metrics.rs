@@ -31,6 +31,7 @@ async fn runs_nodes_and_requests_are_counted() {
         r#"kailash_http_requests_total{method="POST",route="/workflows/{name}/execute",status="200"} 3"#,
         "kailash_runs_suspended 1",
         "kailash_runs_running 0",
+        "kailash_journal_waits_for_room 0",
     ] {
         assert!(text.lines().any(|told| told == line), "{line} in\n{text}");
     }

@@ -66,6 +66,28 @@ async fn a_suspended_run_says_what_it_waits_for_and_a_signal_lets_it_go_on_after
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn signals_that_nobody_waits_for_are_kept_within_a_limit_and_the_run_stays_aside() {
+    let served = Served::new().await;
+    let run = served.begin("wait").await;
+    served.until(&run, "suspended").await;
+    let path = format!("/runs/{run}/signal");
+    let large = json!({"name": "other", "value": "x".repeat(3 << 20)});
+    for _ in 0..5 {
+        assert_eq!(served.post(&path, &large).await.0, StatusCode::NO_CONTENT);
+    }
+    let (status, refused) = served.post(&path, &large).await;
+    assert_eq!(
+        (status, &refused["code"]),
+        (StatusCode::TOO_MANY_REQUESTS, &json!("run.signals")),
+        "{refused}"
+    );
+    assert_eq!(served.get(&format!("/status/{run}")).await.1["waits"]["signals"], json!(["go"]));
+    let signal = json!({"name": "go", "value": 7});
+    assert_eq!(served.post(&path, &signal).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(served.until(&run, "completed").await["outputs"]["wait"]["signal_data"], 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_node_types_have_another_version_now_stays_as_it_was_and_can_be_cancelled() {
     let served = Served::new().await;
     let run = served.begin("aging").await;
@@ -126,7 +148,7 @@ async fn a_signal_that_is_refused_leaves_the_time_of_a_run_as_it_was() {
     let served = Served::with(&["runs.max_running=1", "runs.max_waiting=0"]).await;
     let document = json!({
         "format": "1.0", "name": "later",
-        "nodes": [{"id": "later", "type": "Delay", "config": {"seconds": 1.5, "data": "done"}}],
+        "nodes": [{"id": "later", "type": "SignalWait", "config": {"signal_name": "go", "timeout_s": 1.5, "on_timeout": "branch"}}],
     });
     let (_, told) = served.post("/execute", &json!({"workflow": document})).await;
     let run = told["run_id"].as_str().unwrap();
@@ -192,4 +214,18 @@ async fn a_runs_history_is_what_its_journal_knows() {
             "{wrong}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_times_of_a_run_are_the_same_whoever_tells_them_and_after_a_restart() {
+    let served = Served::new().await;
+    let (_, told) = served.post("/workflows/count/execute", &inputs(1)).await;
+    let times = |told: &Json| ["began", "ended", "execution_time"].map(|time| told[time].clone());
+    let run = told["run_id"].as_str().unwrap().to_owned();
+    let first = times(&told);
+    assert!(first.iter().all(|time| !time.is_null()), "{told}");
+    assert_eq!(times(&served.get(&format!("/status/{run}")).await.1), first);
+    assert_eq!(times(&served.get("/runs").await.1["runs"][0]), first);
+    let served = served.restarted(&[]).await;
+    assert_eq!(times(&served.get(&format!("/status/{run}")).await.1), first);
 }

@@ -145,3 +145,47 @@ async fn node_types_are_listed_with_their_schemas() {
     let (status, told) = served.get("/nodes/CSVReadr").await;
     assert_eq!((status, told["hint"].as_str()), (StatusCode::NOT_FOUND, Some("did you mean `CSVReader`?")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_files_of_one_name_in_the_folder_are_refused_before_anything_is_registered() {
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let document = |value: u32| json!({"format": "1.0", "name": "flow", "nodes": [{"id": "n", "type": "Expression", "config": {"expression": value.to_string()}}]});
+    for (file, value) in [("a.json", 1), ("b.json", 2)] {
+        std::fs::write(folder.path().join(file), document(value).to_string()).unwrap();
+    }
+    let settings = [
+        format!("host.data={}", data.path().display()),
+        format!("workflows.folder={}", folder.path().display()),
+    ];
+    let config = || {
+        kailash::host::config::Layers::new()
+            .settings(settings.iter().map(String::as_str))
+            .unwrap()
+            .config()
+            .unwrap()
+    };
+    let refused = kailash::host::Host::start(config()).await.err().unwrap();
+    assert_eq!(refused.code(), "workflow.twice");
+    assert!(
+        ["a.json", "b.json", "`flow`"].iter().all(|named| refused.message().contains(named)),
+        "{refused}"
+    );
+    std::fs::remove_file(folder.path().join("b.json")).unwrap();
+    let host = kailash::host::Host::start(config()).await.unwrap();
+    assert_eq!(host.workflows.versions("flow").unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_cannot_keep_a_workflow_is_unavailable_and_names_no_file_of_the_host() {
+    let served = Served::new().await;
+    let data = &served.host.config.host.data;
+    // Where the folder of the workflow would be.
+    std::fs::write(data.join("workflows/sum"), "").unwrap();
+    let (status, told) = served.post("/workflows", &document("sum", "item + 1")).await;
+    assert_eq!(
+        (status, &told["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("workflow.storage")),
+        "{told}"
+    );
+    assert!(!told.to_string().contains(&data.display().to_string()), "{told}");
+}

@@ -13,7 +13,7 @@ use super::{
 pub struct Happened {
     /// The position in the journal, from 0.
     pub seq: u64,
-    /// `begun`, `started`, `done`, `failed`, `suspended`, `woken`, `signalled`, `parked` or `ended`.
+    /// `begun`, `started`, `done`, `failed`, `suspended`, `woken`, `signalled`, `parked`, `resumed` or `ended`.
     #[serde(rename = "type")]
     pub what: &'static str,
     /// The unit, as [`UnitId`] prints.
@@ -86,6 +86,7 @@ fn happened(run: RunId, seq: u64, record: Record) -> Happened {
         Record::Woken { unit: path, .. } => Happened { what: "woken", unit: unit(path), ..nothing },
         Record::Signalled { name, .. } => Happened { what: "signalled", signal: Some(name), ..nothing },
         Record::Parked { at, .. } => Happened { what: "parked", at: Some(at), ..nothing },
+        Record::Resumed { at, .. } => Happened { what: "resumed", at: Some(at), ..nothing },
         Record::Ended { at, status, error } => {
             let (code, message) = error.map(told).unwrap_or_default();
             Happened { what: "ended", at: Some(at), status: Some(status), code, message, ..nothing }

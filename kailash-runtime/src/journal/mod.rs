@@ -8,6 +8,7 @@
 //! Pure and idempotent nodes go on without waiting for the log; a node that acts on the world begins only when all it
 //! depends on, and its own beginning, are durable.
 
+mod aside;
 mod history;
 mod past;
 mod recall;
@@ -15,9 +16,11 @@ mod record;
 mod records;
 mod salvage;
 mod scribe;
+mod signals;
 mod summary;
+mod waiting;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use kailash_core::{
     Error, ErrorKind, Result, RunId, RunStatus, Text, Value,
@@ -25,30 +28,37 @@ use kailash_core::{
 };
 
 pub use history::Happened;
+pub(crate) use past::{Before, Suspension, Units, ended, in_doubt};
 pub use past::{End, Past};
-pub(crate) use past::{Suspension, Units, ended, in_doubt};
 pub(crate) use recall::recall;
 pub use record::Wait;
 pub(crate) use record::{FORMAT, KeptError, Payload, Record, UnitPath};
 pub use salvage::{Fate, Salvaged};
 pub(crate) use scribe::{Admission, Scribe};
+pub(crate) use signals::{Signals, Tally};
 pub use summary::Summary;
-
-/// Signals that nothing waits for yet, in the order in which they came.
-pub(crate) type Signals = VecDeque<(Text, Value)>;
+pub(crate) use waiting::{Waiting, Waits};
 
 /// Where the journals of runs are kept.
 #[derive(Clone)]
 pub struct Journal {
     pub(crate) log: Arc<dyn RunLog>,
     pub(crate) blobs: Arc<dyn BlobStore>,
+    /// The runs that wait until it takes what they did.
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 impl Journal {
     /// Journals in `log`, with large values in `blobs`.
     #[must_use]
     pub fn new(log: Arc<dyn RunLog>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { log, blobs }
+        Self { log, blobs, waiting: Arc::default() }
+    }
+
+    /// Whether runs wait because the journal takes nothing for now, most often because its disk is full.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        self.waiting.any()
     }
 
     /// `run` at a glance, without its values.
@@ -89,6 +99,16 @@ impl Journal {
     /// Damage in storage.
     pub async fn runs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>> {
         self.log.runs(after, limit).await
+    }
+
+    /// Keeps a signal for a run that was put aside and does not wait for it: the run stays as it lies, and costs no more
+    /// than this signal. False if the run waits for it, or may: it is to be resumed with the signal then. If somebody
+    /// drives the run after all, one of the two fails.
+    ///
+    /// # Errors
+    /// Kind `Missing`, code `run.unknown`; kind `Limit`, code `run.signals`, if too many are kept; failing storage.
+    pub async fn keep_signal(&self, run: RunId, name: &Text, value: &Value) -> Result<bool> {
+        aside::keep_signal(self, run, name, value).await
     }
 
     /// Ends a run that nobody drives as `Cancelled`, at `at`. If somebody drives it after all, one of the two fails.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use kailash_core::{
-    Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, UnitId, Value,
+    Error, ErrorKind, Map, Result, Retry, RunId, RunStatus, Text, UnitId, Value,
     exec::Timestamp,
     format::document_of,
     node::{Outputs, Wake, Woken},
@@ -29,8 +29,45 @@ pub struct Past {
     /// Signals that no unit has got.
     signals: Signals,
     labels: Map,
+    numbers: Numbers,
     /// How many records there are.
     pub(crate) length: u64,
+}
+
+/// How many numbers of events are left out where a process ended without a word: more than it can have told.
+const LEFT_OUT: u64 = 1 << 32;
+
+/// What the journal knows of the numbers of events.
+#[derive(Clone, Copy, Debug)]
+enum Numbers {
+    /// The run is or was under way, and its events are numbered from this on.
+    From(u64),
+    /// It was put aside, and this is the next one.
+    Next(u64),
+}
+
+impl Numbers {
+    /// The run was put aside. Older releases did not say the next number.
+    fn park(&mut self, next: Option<u64>) {
+        *self = next.map_or(*self, Self::Next);
+    }
+
+    /// The number of the next event, which nobody has seen.
+    fn next(self) -> u64 {
+        match self {
+            Self::From(first) => (first / LEFT_OUT + 1) * LEFT_OUT,
+            Self::Next(next) => next,
+        }
+    }
+}
+
+/// What a run that goes on was before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// When it began.
+    pub(crate) began: Timestamp,
+    /// The number of its next event.
+    pub(crate) events: u64,
 }
 
 /// How a run ended.
@@ -74,6 +111,13 @@ impl Units {
         self.suspended.remove(unit)
     }
 
+    /// Whether a unit waits for the signal `name`.
+    pub(crate) fn await_signal(&self, name: &Text) -> bool {
+        let waits =
+            |known: &Suspension| matches!(known, Suspension::Asleep(wake) if wake.signal() == Some(name));
+        self.suspended.values().any(waits)
+    }
+
     /// Whether nothing is known.
     pub(crate) fn is_empty(&self) -> bool {
         self.answered.is_empty() && self.started.is_empty() && self.suspended.is_empty()
@@ -89,8 +133,7 @@ impl Units {
     fn wake(&mut self, unit: UnitPath, signal: Option<Value>, signals: &mut Signals) {
         let woken = match (self.suspended.get(&unit), signal) {
             (Some(Suspension::Asleep(wake)), Some(value)) => {
-                let kept = signals.iter().position(|(name, _)| Some(name) == wake.signal());
-                kept.map(|kept| signals.remove(kept));
+                wake.signal().and_then(|name| signals.take(name));
                 Woken::Signal(value)
             }
             (_, Some(value)) => Woken::Signal(value),
@@ -119,7 +162,8 @@ impl Past {
     /// Kind `Missing`, code `run.unknown`; code `format.newer` for a journal of a later release; damage in storage.
     pub(crate) async fn read(journal: &Journal, run: RunId) -> Result<Self> {
         let mut records = Records::of(journal, run);
-        let (mut first, mut units, mut signals, mut end) = (None, Units::default(), Signals::new(), None);
+        let mut numbers = Numbers::From(0);
+        let (mut first, mut units, mut signals, mut end) = (None, Units::default(), Signals::default(), None);
         while let Some(page) = records.page().await? {
             for (_, record) in page {
                 match record {
@@ -145,9 +189,13 @@ impl Past {
                         units.wake(unit, signal, &mut signals);
                     }
                     Record::Signalled { name, value } => {
-                        signals.push_back((name, value.value(&*journal.blobs).await?));
+                        signals.take_in(name, value.value(&*journal.blobs).await?);
                     }
-                    Record::Parked { .. } => units.park(),
+                    Record::Parked { events, .. } => {
+                        units.park();
+                        numbers.park(events);
+                    }
+                    Record::Resumed { events, .. } => numbers = Numbers::From(events),
                     Record::Ended { at, status, error } => {
                         end = Some(End { at, status, error: error.map(Into::into) });
                     }
@@ -172,7 +220,7 @@ impl Past {
             params.set_everywhere(name, value);
         }
         let length = records.count();
-        Ok(Self { run, began, document, params, versions, end, units, signals, labels, length })
+        Ok(Self { run, began, document, params, versions, end, units, signals, labels, numbers, length })
     }
 
     /// The run.
@@ -216,10 +264,7 @@ impl Past {
         let failed =
             self.units.answered.iter().filter_map(|(path, answer)| Some((path, answer.as_ref().err()?)));
         let mut failures: Vec<NodeError> = failed
-            .map(|(path, error)| {
-                let unit = UnitId { run: self.run, path: path.clone() };
-                NodeError { node: unit.to_string().into(), error: error.clone() }
-            })
+            .map(|(path, error)| NodeError::of(UnitId { run: self.run, path: path.clone() }, error.clone()))
             .collect();
         failures.sort_by(|a, b| a.node.cmp(&b.node));
         failures
@@ -229,6 +274,11 @@ impl Past {
     #[must_use]
     pub fn answered(&self) -> usize {
         self.units.answered.len()
+    }
+
+    /// What the run was before, for one that goes on.
+    pub(crate) fn before(&self) -> Before {
+        Before { began: self.began, events: self.numbers.next() }
     }
 
     pub(crate) fn into_parts(self) -> (Params, Units, Signals) {
@@ -251,4 +301,26 @@ pub(crate) fn in_doubt() -> Error {
     Error::new(ErrorKind::Unavailable, "node.in_doubt", message)
         .with_retry(Retry::Never)
         .with_hint("look at what it acts on; a node that sends its idempotency key is tried again by itself")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_events_go_on_where_a_run_was_put_aside_and_are_left_out_where_it_was_cut_off() {
+        let mut numbers = Numbers::From(0);
+        numbers.park(Some(7));
+        assert_eq!(numbers.next(), 7);
+        let cut_off = Numbers::From(numbers.next()).next();
+        assert_eq!(cut_off, LEFT_OUT);
+        assert_eq!(
+            Numbers::From(cut_off).next(),
+            2 * LEFT_OUT,
+            "cut off again before anything else was kept"
+        );
+        numbers = Numbers::From(cut_off + 3);
+        numbers.park(None);
+        assert_eq!(numbers.next(), 2 * LEFT_OUT, "an older release did not say where it was");
+    }
 }

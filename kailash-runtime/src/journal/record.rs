@@ -1,7 +1,8 @@
 //! What a run's journal holds.
 //!
 //! ```text
-//! Begun, (Started of an effectful node | Done | Failed | Suspended | Woken of any node | Signalled | Parked)*, Ended
+//! Begun, (Started of an effectful node | Done | Failed | Suspended | Woken of any node | Signalled | Parked | Resumed)*,
+//! Ended
 //! ```
 //! Records are MessagePack maps. Values over 256 KiB stand in blobs, because a log is no place for them.
 
@@ -13,10 +14,11 @@ use kailash_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::Tally;
 use crate::plan::Versions;
 
 /// The version of records.
-pub(crate) const FORMAT: FormatVersion = FormatVersion::new(1, 1);
+pub(crate) const FORMAT: FormatVersion = FormatVersion::new(1, 2);
 
 /// The size of a record's values, in bytes, beyond which they go into blobs.
 const MAX_INLINE: usize = 256 << 10;
@@ -70,7 +72,18 @@ pub(crate) enum Record {
     /// A signal was sent to the run.
     Signalled { name: Text, value: Payload },
     /// The run was put aside while nothing of it was under way.
-    Parked { at: Timestamp, wait: Wait },
+    Parked {
+        at: Timestamp,
+        wait: Wait,
+        /// The signals that are kept; older releases did not count them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<Tally>,
+        /// The number of the run's next event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        events: Option<u64>,
+    },
+    /// The run goes on; its next event has this number.
+    Resumed { at: Timestamp, events: u64 },
     /// The run ended.
     Ended { at: Timestamp, status: RunStatus, error: Option<KeptError> },
 }

@@ -219,6 +219,7 @@ fn blobs_of(record: &Record) -> Vec<&BlobRef> {
         | Record::Failed { .. }
         | Record::Suspended { .. }
         | Record::Parked { .. }
+        | Record::Resumed { .. }
         | Record::Ended { .. } => Vec::new(),
     };
     let mut blobs = Vec::new();

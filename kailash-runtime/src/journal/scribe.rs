@@ -76,6 +76,11 @@ impl Scribe {
         }
     }
 
+    /// Notes that the run goes on, before anything else of it.
+    pub(crate) fn resumed(&mut self, resumed: Record) {
+        self.buffer.push(resumed);
+    }
+
     /// Decides about a unit that is ready. `keyed` says that whoever it acts on remembers idempotency keys.
     pub(crate) fn admit(
         &mut self,

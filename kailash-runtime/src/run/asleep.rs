@@ -8,30 +8,15 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use kailash_core::{
-    Error, ErrorKind, Result, Text, Value,
+    Result, Text, Value,
     exec::Timestamp,
     node::{UnitKey, Wake, Woken},
 };
 
 use crate::{
-    journal::{Signals, Wait},
+    journal::{Signals, Tally, Wait},
     schedule::Ready,
 };
-
-/// How many signals a run keeps that nothing waits for yet.
-const MAX_SIGNALS: usize = 1024;
-
-/// Refuses one signal more if too many are kept.
-///
-/// # Errors
-/// Kind `Limit`, code `run.signals`.
-pub(crate) fn room_for_one(signals: &Signals) -> Result<()> {
-    if signals.len() < MAX_SIGNALS {
-        return Ok(());
-    }
-    let message = format!("{MAX_SIGNALS} signals wait for nodes that have not asked for them");
-    Err(Error::new(ErrorKind::Limit, "run.signals", message))
-}
 
 /// The units of one run that wait.
 #[derive(Default)]
@@ -63,9 +48,8 @@ impl Asleep {
     /// Lets a unit wait; a signal that came before wakes it at once.
     pub(crate) fn lay(&mut self, ready: Ready, wake: Wake) {
         if let Some(name) = wake.signal() {
-            if let Some(at) = self.signals.iter().position(|(signal, _)| signal == name) {
-                let signal = self.signals.remove(at);
-                self.roused.extend(signal.map(|(_, value)| (ready, Woken::Signal(value))));
+            if let Some(value) = self.signals.take(name) {
+                self.roused.push((ready, Woken::Signal(value)));
                 return;
             }
             self.listening.entry(name.clone()).or_default().push_back(ready.unit);
@@ -87,9 +71,7 @@ impl Asleep {
                 return Ok(());
             }
         }
-        room_for_one(&self.signals)?;
-        self.signals.push_back((name, value));
-        Ok(())
+        self.signals.keep(name, value)
     }
 
     /// The units that something woke by `now`.
@@ -109,6 +91,11 @@ impl Asleep {
         signals.sort_unstable();
         signals.dedup();
         Wait { until: self.next(), signals }
+    }
+
+    /// How many signals are kept, and how large they are.
+    pub(crate) fn kept(&self) -> Tally {
+        self.signals.tally()
     }
 
     /// When the next unit is woken at the latest.
@@ -176,16 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn a_run_says_what_it_waits_for_and_keeps_only_so_many_signals() {
+    fn a_run_says_what_it_waits_for() {
         let mut asleep = Asleep::default();
         asleep.lay(ready(1), Wake::Signal("b".into()));
         asleep.lay(ready(2), Wake::Either { signal: "a".into(), at: at(7) });
         asleep.lay(ready(3), Wake::Signal("b".into()));
         assert_eq!(asleep.wait(), Wait { until: Some(at(7)), signals: vec!["a".into(), "b".into()] });
-        for _ in 0..MAX_SIGNALS {
-            asleep.signal("other".into(), Value::Null).unwrap();
-        }
-        let refused = asleep.signal("other".into(), Value::Null).unwrap_err();
-        assert_eq!((refused.kind(), refused.code()), (ErrorKind::Limit, "run.signals"));
     }
 }

@@ -153,7 +153,7 @@ impl Run {
             if let (Some(node), Some(step)) = (state.blamed.get(&failure.unit), id.path.last_mut()) {
                 step.node = node.clone();
             }
-            NodeError { node: id.to_string().into(), error: failure.error.clone() }
+            NodeError::of(id, failure.error.clone())
         };
         state.schedule.failures().iter().map(named).collect()
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kailash_core::{Error, ErrorKind, RunId, RunStatus, Text, validate::Issues};
+use kailash_core::{Error, ErrorKind, RunId, RunStatus, Text, UnitId, validate::Issues};
 
 use super::Results;
 use crate::journal::Wait;
@@ -14,6 +14,21 @@ pub struct NodeError {
     pub node: Text,
     /// What went wrong.
     pub error: Error,
+}
+
+impl NodeError {
+    /// The failure of `unit`. What a node is made of, with ids that begin with `:`, is told as that node.
+    pub(crate) fn of(mut unit: UnitId, error: Error) -> Self {
+        let within = unit.path.iter().skip(1).position(|step| step.node.starts_with(':'));
+        unit.path.truncate(within.map_or(unit.path.len(), |at| at + 1));
+        Self { node: unit.to_string().into(), error }
+    }
+
+    /// Whether node `id` of the outermost workflow failed with this, itself or with what is inside it.
+    #[must_use]
+    pub fn concerns(&self, id: &str) -> bool {
+        self.node.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '#', '[']))
+    }
 }
 
 /// A run that did not complete.
@@ -134,5 +149,24 @@ impl From<Issues> for RunError {
 impl From<Error> for RunError {
     fn from(error: Error) -> Self {
         Self::Refused(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kailash_core::Step;
+
+    use super::*;
+
+    #[test]
+    fn what_a_node_is_made_of_fails_as_that_node() {
+        let named = |path: &[&str]| {
+            let path = path.iter().map(|id| Step { node: (*id).into(), iteration: 0, item: 0 }).collect();
+            NodeError::of(UnitId { run: RunId::from_u128(1), path }, Error::node("test.no", "no")).node
+        };
+        assert_eq!(named(&["trip", ":outcome"]), "trip");
+        assert_eq!(named(&["outer", "trip", ":outcome"]), "outer/trip");
+        assert_eq!(named(&["outer", "inner"]), "outer/inner");
+        assert_eq!(named(&[":odd"]), ":odd", "a node of the workflow itself is called as it is");
     }
 }

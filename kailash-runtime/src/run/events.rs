@@ -27,18 +27,21 @@ pub(crate) struct EventHub {
 
 struct Numbered {
     next: u64,
+    /// Whether only the last event is left to be handed out.
+    sealed: bool,
     /// Whether the last event was handed out.
     ended: bool,
     listener: Option<Sender>,
 }
 
 impl EventHub {
-    /// A hub for hooks and, with `listened`, for a listener.
+    /// A hub for hooks and, with `listened`, for a listener, whose first event has the number `next`.
     pub(crate) fn new(
         run: RunId,
         clock: Arc<dyn Clock>,
         hooks: Vec<Hook>,
         listened: bool,
+        next: u64,
     ) -> (Self, Option<Events>) {
         let (listener, events) = if listened {
             let (sender, receiver) = line();
@@ -46,14 +49,22 @@ impl EventHub {
         } else {
             (None, None)
         };
-        (Self { run, clock, hooks, out: Mutex::new(Numbered { next: 0, ended: false, listener }) }, events)
+        let out = Mutex::new(Numbered { next, sealed: false, ended: false, listener });
+        (Self { run, clock, hooks, out }, events)
+    }
+
+    /// Drops everything but one last event from now on: the number that comes after it.
+    pub(crate) fn seal(&self) -> u64 {
+        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        out.sealed = true;
+        out.next + 1
     }
 
     /// Hands out an event; what a body still tells after the end of its run is dropped.
     pub(crate) fn emit(&self, unit: Option<Text>, attempt: Option<u32>, what: What) {
         // Held while handing out, so that listeners see events in the order of their numbers.
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !out.ended {
+        if !out.sealed && !out.ended {
             self.hand_out(&mut out, unit, attempt, what);
         }
     }
@@ -89,7 +100,7 @@ impl EventHub {
     }
 }
 
-/// The events of one run, from its start.
+/// The events of one run, from its start or from where it goes on.
 pub struct Events {
     receiver: Receiver,
     run: RunId,

@@ -1,12 +1,12 @@
 //! From a workflow and its parameters to results: the life of one run.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
 use bytes::Bytes;
 use kailash_core::{
     Error, ErrorKind, Map, RunId, RunStatus, Workflow,
     event::What,
-    exec::Monotonic,
+    exec::{Monotonic, Timestamp},
     format::write,
     node::BoxFuture,
     workflow::{Dialect, Params},
@@ -14,11 +14,11 @@ use kailash_core::{
 use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
-    End, Engine, Events, Keep, Permit, Prepared, Results, Run, RunError, Settings, Start, Unfinished,
-    asleep::room_for_one, events::EventHub, shared::Shared,
+    End, Engine, Events, Keep, Permit, Prepared, Results, Run, RunError, Start, Unfinished, events::EventHub,
+    shared::Shared,
 };
 use crate::{
-    journal::{FORMAT, Past, Payload, Record, Scribe, Signals, Wait, ended},
+    journal::{Before, FORMAT, Past, Payload, Record, Scribe, Signals, Wait, ended},
     plan::Plan,
     schedule::Schedule,
 };
@@ -81,9 +81,12 @@ pub(crate) fn resume(
         return Err(ended(past.run()).into());
     }
     past.versions().check(&engine.plan(workflow)?.versions)?;
-    let (run, length) = (past.run(), past.length);
+    let (run, length, before) = (past.run(), past.length, past.before());
     let (params, units, signals) = past.into_parts();
-    let resumed = Resumed { run, scribe: Scribe::resume(units, length), signals };
+    let awaited = start.signal.as_ref().is_some_and(|(name, _)| units.await_signal(name));
+    let mut scribe = Scribe::resume(units, length);
+    scribe.resumed(Record::Resumed { at: engine.settings.clock.now(), events: before.events });
+    let resumed = Resumed { run, before, scribe, signals, awaited };
     let (run, events) = prepare(engine, workflow, &params, &start, Some(resumed))?;
     Ok(Prepared::new(run, events, start.admission))
 }
@@ -91,9 +94,12 @@ pub(crate) fn resume(
 /// A run that goes on.
 struct Resumed {
     run: RunId,
+    before: Before,
     scribe: Scribe,
     /// Signals that no unit has got.
     signals: Signals,
+    /// Whether a unit waits for the signal that the run is resumed with.
+    awaited: bool,
 }
 
 fn prepare(
@@ -110,28 +116,33 @@ fn prepare(
     let plan = engine.plan(workflow)?;
     let bound = plan.bind(params)?;
     let settings = &engine.settings;
-    let (id, mut scribe, mut signals) = match resumed {
-        Some(Resumed { run, scribe, signals }) => (run, Some(scribe), signals),
+    let before = resumed.as_ref().map(|resumed| resumed.before);
+    let began = match before {
+        Some(before) => Some(before.began),
+        None => settings.journal.as_ref().map(|_| settings.clock.now()),
+    };
+    let (id, mut scribe, mut signals, awaited) = match resumed {
+        Some(Resumed { run, scribe, signals, awaited, .. }) => (run, Some(scribe), signals, awaited),
         None => {
-            let begun = settings
-                .journal
-                .as_ref()
-                .map(|_| begun(&plan, params, settings, &start.labels))
-                .transpose()?;
-            (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::new())
+            let begun = began.map(|at| begun(&plan, params, at, &start.labels)).transpose()?;
+            (start.id.unwrap_or_else(RunId::generate), begun.map(Scribe::begin), Signals::default(), false)
         }
     };
     if let Some((name, value)) = &start.signal {
-        room_for_one(&signals)?;
+        if awaited {
+            signals.take_in(name.clone(), value.clone());
+        } else {
+            signals.keep(name.clone(), value.clone())?;
+        }
         if let Some(scribe) = &mut scribe {
             scribe.signalled(name.clone(), value.clone());
         }
-        signals.push_back((name.clone(), value.clone()));
     }
     let heard = start.listened || !settings.hooks.is_empty();
     let (hub, events) = if heard {
-        let (hub, events) =
-            EventHub::new(id, Arc::clone(&settings.clock), settings.hooks.clone(), start.listened);
+        let (clock, hooks) = (Arc::clone(&settings.clock), settings.hooks.clone());
+        let next = before.map_or(0, |before| before.events);
+        let (hub, events) = EventHub::new(id, clock, hooks, start.listened, next);
         (Some(hub), events)
     } else {
         (None, None)
@@ -152,6 +163,9 @@ fn prepare(
     let cancel = Notify::new();
     let shared = Arc::new(Shared {
         run: id,
+        before,
+        began,
+        ended: OnceLock::new(),
         plan,
         lineage,
         cancelled,
@@ -165,13 +179,13 @@ fn prepare(
 }
 
 /// The first record of a run.
-fn begun(plan: &Plan, params: &Params, settings: &Settings, labels: &Map) -> Result<Record, Error> {
+fn begun(plan: &Plan, params: &Params, at: Timestamp, labels: &Map) -> Result<Record, Error> {
     let document = plan.packed_document()?;
     let nodes: Map = params.nodes().map(|(id, inputs)| (id.clone(), inputs.clone().into())).collect();
     Ok(Record::Begun {
         format: FORMAT,
         kailash: env!("CARGO_PKG_VERSION").into(),
-        at: settings.clock.now(),
+        at,
         name: plan.workflow.name().clone(),
         document: Payload::Packed(document),
         nodes: Payload::Here(nodes.into()),
@@ -193,7 +207,14 @@ pub(super) async fn conclude(run: &Arc<Run>, admission: Option<BoxFuture<'static
     let over = Over { run, began: shared.clock.monotonic() };
     if let Some(events) = &shared.events {
         let (workflow, nodes) = (shared.plan.workflow.name().clone(), shared.plan.workflow.nodes().len());
-        events.emit(None, None, What::RunStarted { workflow, nodes });
+        let first = if shared.before.is_some() {
+            // Boxed, as below: most runs begin.
+            Box::pin(run.numbered()).await;
+            What::RunResumed { workflow, nodes }
+        } else {
+            What::RunStarted { workflow, nodes }
+        };
+        events.emit(None, None, first);
     }
     let end = run.drive().await;
     let errors = if matches!(end, End::Through) && run.with_schedule(|s| s.failures().is_empty()) {
@@ -264,7 +285,11 @@ impl Over<'_> {
     }
 
     fn finish(&self, status: RunStatus) {
-        let took = self.run.shared.clock.monotonic().saturating_since(self.began);
+        let shared = &self.run.shared;
+        let took = match shared.before {
+            Some(before) => shared.clock.now().saturating_since(before.began),
+            None => shared.clock.monotonic().saturating_since(self.began),
+        };
         self.tell(What::RunFinished { status, duration_ms: took.as_secs_f64() * 1e3 });
     }
 

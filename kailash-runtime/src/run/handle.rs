@@ -7,7 +7,7 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use kailash_core::{Error, RunId, Text, Value, node::BoxFuture};
+use kailash_core::{Error, RunId, Text, Value, exec::Timestamp, node::BoxFuture};
 use tokio::task::JoinHandle;
 
 use super::{Events, Outcome, Permit, Run, RunError, execute::conclude};
@@ -99,6 +99,18 @@ impl RunControl {
     #[must_use]
     pub fn id(&self) -> RunId {
         self.0.shared.run
+    }
+
+    /// When the run began, as its journal says; none without one.
+    #[must_use]
+    pub fn began(&self) -> Option<Timestamp> {
+        self.0.shared.began
+    }
+
+    /// When the run ended, as its journal says; none without one, or if it has not ended.
+    #[must_use]
+    pub fn ended(&self) -> Option<Timestamp> {
+        self.0.shared.ended.get().copied()
     }
 
     /// Asks the run to stop: it answers at once, and what is under way is given up.

@@ -6,18 +6,18 @@
 //! ```
 //! The task begins when the driver first waits for something: a run that never does is written in one piece.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use super::{Run, drive::State};
 use crate::{
-    journal::{Admission, Journal, KeptError, Record, Wait},
+    journal::{Admission, Journal, KeptError, Record, Wait, Waiting, Waits},
     plan::Unit,
     schedule::Ready,
 };
 use bytes::Bytes;
 use kailash_core::{
     Error, Result, Retry, RunId, RunStatus,
-    node::{Outcome, UnitKey},
+    node::{Outcome, RunScope, UnitKey},
 };
 
 /// The first wait before a log that failed is tried again, and the longest.
@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 struct Patience {
     run: RunId,
     wait: Duration,
+    journal: Arc<Waiting>,
+    /// There from the first wait on.
+    waits: Option<Waits>,
 }
 
 impl Patience {
@@ -38,7 +41,8 @@ impl Patience {
         if error.retry() == Retry::Never {
             return Err(error);
         }
-        tracing::warn!(run = %self.run, %error, "the journal waits");
+        self.waits.get_or_insert_with(|| self.journal.begin(&error));
+        tracing::debug!(run = %self.run, %error, "the run waits for its journal");
         tokio::time::sleep(self.wait).await;
         self.wait = (self.wait * 2).min(WAITS.1);
         Ok(())
@@ -90,7 +94,8 @@ impl Run {
     /// it are, and the run is ended in its journal in place of it: whoever waits for the run is told of its end, so that
     /// it must not go on after a restart.
     async fn append(&self, first: u64, records: Vec<Record>) -> Result<()> {
-        let mut patience = Patience { run: self.shared.run, wait: WAITS.0 };
+        let journal = Arc::clone(&self.journal()?.waiting);
+        let mut patience = Patience { run: self.shared.run, wait: WAITS.0, journal, waits: None };
         let holder = self.shared.run.to_string();
         let mut bodies = Vec::with_capacity(records.len());
         let mut refused = None;
@@ -140,7 +145,7 @@ impl Run {
         status: RunStatus,
         error: Option<&Error>,
     ) -> Result<()> {
-        let at = self.shared.clock.now();
+        let at = *self.shared.ended.get_or_init(|| self.shared.clock.now());
         let ended = Record::Ended { at, status, error: error.map(KeptError::from) };
         self.close_journal(Some(ended));
         if status == RunStatus::Completed {
@@ -153,9 +158,26 @@ impl Run {
         })
     }
 
+    /// Waits until the journal knows that the run goes on, unless it is cancelled or put aside before: were it cut off
+    /// earlier, its next events would have the numbers of these.
+    pub(super) async fn numbered(self: &Arc<Self>) {
+        self.start_journal();
+        let mut known = pin!(self.recorded());
+        while !self.is_winding_down() && !self.shared.is_cancelled() {
+            tokio::select! {
+                // A journal that takes nothing more ends the run where it is driven.
+                Ok(()) | Err(_) = &mut known => return,
+                () = self.shared.cancel.notified() => {}
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
     /// Adds the record that the run is put aside, and waits until all are durable.
     pub(crate) async fn park_journal(self: &Arc<Self>, wait: Wait) -> Result<()> {
-        self.close_journal(Some(Record::Parked { at: self.shared.clock.now(), wait }));
+        let at = self.shared.clock.now();
+        let (kept, events) = (Some(self.lock().asleep.kept()), Some(self.shared.seal()));
+        self.close_journal(Some(Record::Parked { at, wait, kept, events }));
         self.carried().await
     }
 

@@ -1,21 +1,21 @@
 //! What the bodies of one run may reach through their context.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
 use kailash_core::{
     RunId, Text, UnitId,
     event::What,
-    exec::Clock,
+    exec::{Clock, Timestamp},
     node::{RunScope, UnitKey},
 };
 use tokio::{runtime::Handle, sync::Notify};
 
 use super::events::EventHub;
 use crate::{
-    journal::UnitPath,
+    journal::{Before, UnitPath},
     plan::{Plan, Unit},
     schedule::Lineage,
 };
@@ -23,6 +23,11 @@ use crate::{
 /// The part of a run that its bodies share.
 pub(crate) struct Shared {
     pub(crate) run: RunId,
+    /// What it was before, if it goes on.
+    pub(crate) before: Option<Before>,
+    /// When it began and ended, as its journal says; nothing without one.
+    pub(crate) began: Option<Timestamp>,
+    pub(crate) ended: OnceLock<Timestamp>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) lineage: Arc<Lineage>,
     pub(crate) cancelled: AtomicBool,
@@ -41,6 +46,14 @@ impl Shared {
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
         self.cancel.notify_one();
+    }
+
+    /// Tells no more than one last event from now on: the number that comes after it.
+    pub(crate) fn seal(&self) -> u64 {
+        match &self.events {
+            Some(events) => events.seal(),
+            None => self.before.map_or(0, |before| before.events),
+        }
     }
 
     /// Tells listeners of one unit.

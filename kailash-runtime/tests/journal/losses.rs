@@ -171,10 +171,14 @@ async fn while_the_disk_is_full_a_run_waits_and_goes_on_when_there_is_room() {
             tokio::task::yield_now().await;
         }
         assert!(!world.calls().contains_key("act"), "nothing acts before the journal knows of it");
+        while !journal.is_waited_for() {
+            tokio::task::yield_now().await;
+        }
         disk.set_capacity(None);
         let (results, _) = handle.await.expect("the run completes without being started again");
         assert_eq!(results.get("last", "out").and_then(Value::as_i64), Some(END));
         assert_eq!(journal.past(run).await.expect("known").answered(), 9);
+        assert!(!journal.is_waited_for(), "nobody waits any more");
     }
 }
 

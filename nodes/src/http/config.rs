@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kailash_core::{Result, Services, node::Setup, validate::Issue};
+use kailash_core::{Result, Services, Value, node::Setup, validate::Issue};
 
-use super::{Auth, HttpClient, OAuthTokens, exchange::Exchange, send::Sending};
+use super::{Auth, HttpClient, OAuthTokens, exchange::Exchange, parts::url, send::Sending};
 
 /// Writes a config struct: the fields that say how requests are sent, then the node's own. A macro, because the name of
 /// a wrong field is lost in structs that serde flattens.
@@ -151,6 +151,14 @@ pub(super) fn check_seconds(setup: &mut Setup<'_>, name: &str, seconds: f64, lea
 /// A number of seconds that was checked, 0 included; more than a year is a year, so that every clock can add it.
 pub(super) fn duration(seconds: f64) -> Result<Duration> {
     if seconds == 0.0 { Ok(Duration::ZERO) } else { crate::seconds::seconds(seconds) }
+}
+
+/// Reports a `url` in the config that is no address of http or https.
+pub(super) fn check_url(setup: &mut Setup<'_>) {
+    let given = setup.config.get("url").and_then(Value::as_str);
+    if let Some(Err(error)) = given.map(url) {
+        setup.issues.push(Issue::from_error(&error.at("url")).in_config());
+    }
 }
 
 /// Warns of an `auth` whose secret goes wherever a run says, because the config has no `url`.

@@ -9,7 +9,7 @@ use kailash_core::{
 
 use super::{
     ResponseFormat,
-    config::{check_bound, request_config},
+    config::{check_bound, check_url, request_config},
     exchange::Exchange,
     message::Message,
     parts::method,
@@ -82,6 +82,7 @@ impl NodeType for HttpRequest {
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
         setup.honours_key = self.idempotent;
         self.how().check(setup);
+        check_url(setup);
         check_bound(setup, self.auth.as_ref());
         match setup.config.get("method").and_then(Value::as_str) {
             Some(name) => method(name).map(drop).map_err(|error| error.at("method")),

@@ -9,7 +9,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     error::{self, sending, shown},
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What the content of an answer becomes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseFormat {
     /// What its media type says: JSON, else text, else bytes. JSON that cannot be read stays text, text that is not

@@ -10,7 +10,7 @@ use kailash_core::{
     validate::Issue,
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Brokers, MessageFormat,
@@ -28,7 +28,7 @@ const SESSION: (Duration, Duration) = (Duration::from_millis(1), Duration::from_
 const COLLECTED: u64 = 1000;
 
 /// Where a group begins to read that has read nothing before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum StartFrom {
     /// At the first message that the topic still has.

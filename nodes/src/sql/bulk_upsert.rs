@@ -12,7 +12,7 @@ use kailash_core::{
     validate::Issue,
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
 use crate::{data::WorkDir, seconds::seconds};
 
 /// What happens to a row whose key is in the table already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {
     /// The row in the table is updated.
@@ -40,7 +40,7 @@ pub enum OnConflict {
 }
 
 /// What is written as a whole or not at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionScope {
     /// All rows. Over a stream connection the transaction stays open until the last row.

@@ -13,7 +13,7 @@ use kailash_core::{
     validate::Issue,
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What a row becomes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultFormat {
     /// A map of column to value. Of two columns of one name the last one counts.

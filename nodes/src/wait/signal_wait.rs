@@ -7,7 +7,7 @@ use kailash_core::{
     node::{Body, BuildContext, Input, NodeType, Outcome, Output, Outputs, Setup, Spec, Wake, Woken},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::delay::seconds;
 
@@ -32,7 +32,7 @@ pub struct SignalWait {
 }
 
 /// What happens when the time is over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum OnTimeout {
     /// The node fails with code `signal.timeout`.

@@ -111,6 +111,25 @@ mod tests {
     use serde_json::json;
 
     use super::kind;
+    use crate::cli::load;
+
+    #[test]
+    fn a_choice_that_may_be_left_out_says_what_holds_then() {
+        let registry = load::registry().unwrap();
+        for registered in registry.types() {
+            let schema = registered.schema();
+            for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                let required =
+                    schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)));
+                let chosen = property["enum"].is_array()
+                    || property["oneOf"]
+                        .as_array()
+                        .is_some_and(|all| all.iter().all(|one| one["const"].is_string()));
+                let said = required || property.get("default").is_some();
+                assert!(!chosen || said, "{} of {}", name, registered.spec().name);
+            }
+        }
+    }
 
     #[test]
     fn kinds_are_said_in_kailash_names() {

@@ -11,6 +11,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, TryRecvError, channel},
     },
     thread::{self, JoinHandle},
@@ -20,6 +21,7 @@ use kailash_core::{Event, Text, Workflow, event::What};
 use kailash_runtime::Hook;
 
 use super::progress;
+use crate::cli::term::{Paint, clean, err};
 
 /// Milliseconds of each node, all its turns and attempts together.
 pub(super) type Durations = HashMap<Text, f64>;
@@ -41,6 +43,10 @@ impl Listener {
         } else if !quiet && io::stderr().is_terminal() {
             let ids: HashSet<Text> = workflow.nodes().iter().map(|node| node.id.clone()).collect();
             listener.spawn(move |events| progress::show(events, &ids));
+        }
+        if !quiet && !events {
+            let told = AtomicBool::new(false);
+            listener.hooks.push(Arc::new(move |event| tell_of_waiting(event, &told)));
         }
         if !json {
             let durations = Arc::clone(&listener.durations);
@@ -77,6 +83,23 @@ impl Listener {
         }
         Ok(std::mem::take(&mut durations.lock().unwrap_or_else(PoisonError::into_inner)))
     }
+}
+
+/// Says once that a node waits for a signal, which nobody can send to a run without a host.
+fn tell_of_waiting(event: &Event, told: &AtomicBool) {
+    let (Some(unit), What::NodeSuspended { signal: Some(signal), until }) = (&event.unit, &event.what) else {
+        return;
+    };
+    if told.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+    let text = format!(
+        "node `{unit}` waits for the signal `{signal}`{until}, and no signal reaches a run without a host"
+    );
+    let (head, help) = (Paint::stderr().yellow("note"), "`kailash serve` runs it where it can be sent one");
+    // Nobody may read what is said.
+    drop(writeln!(err(), "{head}: {}: {help}", clean(&text)));
 }
 
 fn note(event: &Event, ids: &HashSet<Text>, durations: &Mutex<Durations>) {

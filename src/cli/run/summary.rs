@@ -1,13 +1,12 @@
 //! What a run gave, for people: each node with its status, its time and its outputs, shortened.
 
 use std::{
-    collections::HashMap,
     io::{self, Write},
     time::Duration,
 };
 
-use kailash_core::{Error, RunStatus, Workflow};
-use kailash_runtime::{NodeStatus, Results, Unfinished};
+use kailash_core::{RunStatus, Workflow};
+use kailash_runtime::{NodeError, NodeStatus, Results, Unfinished};
 
 use super::{listen::Durations, values::lines};
 use crate::cli::{
@@ -25,7 +24,7 @@ pub(super) fn completed(
     durations: &Durations,
     took: Duration,
 ) -> io::Result<()> {
-    nodes(workflow, results, &HashMap::new(), durations)?;
+    nodes(workflow, results, &[], durations)?;
     end(RunStatus::Completed, workflow, results, took)
 }
 
@@ -36,8 +35,7 @@ pub(super) fn unfinished(
     durations: &Durations,
     took: Duration,
 ) -> io::Result<()> {
-    let failed = unfinished.errors.iter().map(|failed| (failed.node.as_str(), &failed.error)).collect();
-    nodes(workflow, &unfinished.results, &failed, durations)?;
+    nodes(workflow, &unfinished.results, &unfinished.errors, durations)?;
     end(unfinished.status, workflow, &unfinished.results, took)?;
     let (mut err, paint) = (err(), Paint::stderr());
     for (node, error) in answer::failures(unfinished) {
@@ -57,7 +55,7 @@ pub(super) fn unfinished(
 fn nodes(
     workflow: &Workflow,
     results: &Results,
-    failed: &HashMap<&str, &Error>,
+    failed: &[NodeError],
     durations: &Durations,
 ) -> io::Result<()> {
     let (mut out, paint, width) = (out(), Paint::stdout(), width());
@@ -70,8 +68,7 @@ fn nodes(
         match results.status(&node.id) {
             Some(NodeStatus::Done) => writeln!(out, "{} {id}  {}", paint.green("✓"), paint.dim(lasted))?,
             Some(NodeStatus::Failed) => {
-                let why = failed.get(node.id.as_str()).map(|error| error.message()).unwrap_or_default();
-                let why = one_line(why, width.saturating_sub(column + 14).max(20));
+                let why = one_line(&why(failed, &node.id), width.saturating_sub(column + 14).max(20));
                 writeln!(out, "{} {id}  {} {why}", paint.red("✗"), paint.red("failed:"))?;
             }
             _ => writeln!(out, "{} {id}  {}", paint.dim("-"), paint.dim("skipped"))?,
@@ -93,6 +90,15 @@ fn nodes(
         writeln!(out, "... and {} more nodes: --json has all", workflow.nodes().len() - MAX_NODES)?;
     }
     out.flush()
+}
+
+/// Why a node failed: what it said itself, else what something inside it did.
+fn why(failed: &[NodeError], id: &str) -> String {
+    if let Some(itself) = failed.iter().find(|failed| failed.node == id) {
+        return itself.error.message().to_owned();
+    }
+    let within = failed.iter().find(|failed| failed.concerns(id));
+    within.map(|failed| format!("{}: {}", failed.node, failed.error.message())).unwrap_or_default()
 }
 
 fn end(status: RunStatus, workflow: &Workflow, results: &Results, took: Duration) -> io::Result<()> {
@@ -119,6 +125,21 @@ fn time(ms: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kailash_core::Error;
+    use kailash_runtime::NodeError;
+
+    #[test]
+    fn a_node_failed_with_what_it_says_or_what_something_inside_it_says() {
+        let failed = |node: &str, message: &str| NodeError {
+            node: node.into(),
+            error: Error::node("test.no", message.to_owned()),
+        };
+        let errors =
+            [failed("a", "itself"), failed("a/x", "no"), failed("each[3]/y", "third"), failed("t#2", "turn")];
+        let said = ["a", "each", "t", "b", "eac"].map(|id| super::why(&errors, id));
+        assert_eq!(said, ["itself", "each[3]/y: third", "t#2: turn", "", ""]);
+    }
+
     #[test]
     fn times_are_said_in_their_own_unit() {
         let said = [0.012, 3.25, 1500.0, 123_456.0].map(super::time);

@@ -82,10 +82,7 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         let issue = Issue::error("journal.none", "which journal?");
         return Err(Refusal::of(issue.hint("give --journal FOLDER, or set KAILASH_JOURNAL")).into());
     };
-    if !folder.exists() {
-        let issue = Issue::error("journal.missing", format!("there is no folder `{}`", folder.display()));
-        return Err(Refusal::of(issue).into());
-    }
+    journal::is_there(folder)?;
     let command = match &args.command {
         Some(Command::Salvage(salvage)) => return salvage::main(folder, salvage, args.json),
         Some(Command::Sound(command)) => Some(command),

@@ -70,6 +70,12 @@ impl Keys {
         Ok(keys)
     }
 
+    /// The data folder that they are kept in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.0.path.parent().unwrap_or(&self.0.path)
+    }
+
     /// Every key, in the order in which they were made.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kailash_core::{Error, Result, Retry, RunId, RunStatus};
 
-use super::{Ended, Runs, follow, table::Claim, unknown};
+use super::{Ended, Runs, follow, table::Claim, unknown, wake::whatever_becomes_of_the_caller};
 
 impl Runs {
     /// Asks a run to stop, and waits until it has; one that is suspended goes on to be cancelled, or is ended as it lies
@@ -14,8 +14,8 @@ impl Runs {
     /// Kind `Missing` for an unknown run; kind `Conflict`, code `run.ended`, for one that has ended.
     pub async fn cancel(&self, run: RunId) -> Result<Arc<Ended>> {
         loop {
-            let live = match self.reach(run, None).await {
-                Ok(reached) => reached.live,
+            let live = match self.reach(run).await {
+                Ok(live) => live,
                 Err(refused) => return self.end_as_it_lies(run, refused).await,
             };
             live.control.cancel();
@@ -43,12 +43,12 @@ impl Runs {
             }
         };
         let runs = self.clone();
-        let ended = tokio::spawn(async move {
+        whatever_becomes_of_the_caller(async move {
             let ended = runs.end_claimed(run, claim).await;
             drop(token);
             ended
-        });
-        ended.await.unwrap_or_else(|error| Err(Error::internal(format!("cancelling: {error}"))))
+        })
+        .await
     }
 
     async fn end_claimed(&self, run: RunId, claim: Claim) -> Result<Arc<Ended>> {

@@ -6,7 +6,7 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use kailash_core::{Error, ErrorKind, Result, RunId, RunStatus, node::BoxFuture};
+use kailash_core::{Error, ErrorKind, Result, RunId, RunStatus, exec::Timestamp, node::BoxFuture};
 use kailash_runtime::Prepared;
 use tokio::{runtime::Handle, sync::watch};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -61,8 +61,13 @@ impl Runs {
     ) -> (Live, Driving) {
         let (sender, ended) = watch::channel(None);
         let (control, run) = (prepared.control(), prepared.id());
-        let live = Live { control, ended };
-        self.lock().live.insert(run, live.clone());
+        let live = Live { control: control.clone(), ended };
+        {
+            let mut state = self.lock();
+            state.live.insert(run, live.clone());
+            // Told as the journal has it, so that it is the same after a restart.
+            state.table.began(run, control.began());
+        }
         self.0.changed.notify_waiters();
         if self.is_draining() {
             // The host may have looked for runs to put aside just before.
@@ -71,7 +76,7 @@ impl Runs {
         let runs = self.clone();
         let drive = async move {
             let told = Told::from(prepared.drive().await);
-            let ended = runs.ended(run, version, told);
+            let ended = runs.ended(run, version, told, control.ended());
             // Nobody may be waiting.
             sender.send_replace(Some(Arc::clone(&ended)));
             runs.0.changed.notify_waiters();
@@ -103,10 +108,10 @@ impl Runs {
         })
     }
 
-    /// Notes the end of a run.
-    fn ended(&self, run: RunId, version: u32, told: Told) -> Arc<Ended> {
+    /// Notes the end of a run, which its journal has `at` that time.
+    fn ended(&self, run: RunId, version: u32, told: Told, at: Option<Timestamp>) -> Arc<Ended> {
         let Told { status, results, error, errors, wait } = told;
-        let at = self.now();
+        let at = at.unwrap_or_else(|| self.now());
         let mut state = self.lock();
         state.live.remove(&run);
         match status {

@@ -14,6 +14,7 @@ mod follow;
 mod forget;
 mod recall;
 mod recover;
+mod signal;
 mod submit;
 mod table;
 mod wake;
@@ -176,6 +177,12 @@ impl Runs {
             Some(kept) => kept.journal.history_page(run, from, limit).await,
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Whether runs wait because the journal takes nothing for now, most often because its disk is full.
+    #[must_use]
+    pub fn wait_for_journal(&self) -> bool {
+        self.0.kept.as_ref().is_some_and(|kept| kept.journal.is_waited_for())
     }
 
     /// Whether no more runs are taken, because the host stops.

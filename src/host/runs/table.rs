@@ -134,6 +134,13 @@ impl Table {
         self.timers.extend(until.map(|until| (until, run)));
     }
 
+    /// Notes when a run began, if that is known.
+    pub(super) fn began(&mut self, run: RunId, began: Option<Timestamp>) {
+        if let (Some(head), Some(began)) = (self.heads.get_mut(&run), began) {
+            head.began = began;
+        }
+    }
+
     /// Takes a suspended run, to let it go on: nobody else gets it then.
     pub(super) fn claim(&mut self, run: RunId) -> Option<Claim> {
         let until = self.get(run).filter(|head| head.status == RunStatus::Suspended)?.until;

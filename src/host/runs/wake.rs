@@ -1,4 +1,4 @@
-//! Letting runs go on that were put aside: at their time, for a signal, or to be cancelled.
+//! Letting runs go on that were put aside: at their time, or because somebody reaches for them.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -17,15 +17,8 @@ const NAP: Duration = Duration::from_secs(60);
 /// After how many milliseconds a run is tried again that could not go on at its time.
 const AGAIN_MS: i64 = 5000;
 
-/// A run that was reached.
-pub(super) struct Reached {
-    pub(super) live: Live,
-    /// Whether it was woken with the signal.
-    signalled: bool,
-}
-
 /// Where a run stands that has not ended.
-enum Found {
+pub(super) enum Found {
     Live(Live),
     /// It was suspended, and whoever asked is to let it go on.
     Claimed(Claim, TaskTrackerToken),
@@ -34,38 +27,19 @@ enum Found {
 }
 
 impl Runs {
-    /// Sends a signal to a run. When this returns the journal has it.
-    ///
-    /// # Errors
-    /// Kind `Missing` for an unknown run; kind `Conflict`, code `run.ended`, for one that has ended; kind `Limit` for too
-    /// many signals.
-    pub async fn signal(&self, run: RunId, name: Text, value: Value) -> Result<()> {
-        loop {
-            let signal = (name.clone(), value.clone());
-            let Reached { live, signalled } = self.reach(run, Some(signal.clone())).await?;
-            let sent = match signalled {
-                true => live.control.recorded().await,
-                false => live.control.signal(signal.0, signal.1).await,
-            };
-            match sent {
-                // It is being put aside, or ends: what becomes of it is looked at again.
-                Err(error) if error.code() == "run.over" => drop(super::follow::end(live.ended).await),
-                other => return other,
-            }
-        }
-    }
-
-    /// Finds a run under way, or lets it go on, with `signal` if there is one.
-    pub(super) async fn reach(&self, run: RunId, signal: Option<(Text, Value)>) -> Result<Reached> {
+    /// Finds a run under way, or lets it go on.
+    pub(super) async fn reach(&self, run: RunId) -> Result<Live> {
         loop {
             let mut changed = pin!(self.0.changed.notified());
             changed.as_mut().enable();
             match self.find(run)? {
-                Found::Live(live) => return Ok(Reached { live, signalled: false }),
+                Found::Live(live) => return Ok(live),
                 Found::Claimed(claim, token) => {
-                    let signalled = signal.is_some();
-                    let live = self.resume(run, claim, signal, self.admission(run), token).await?;
-                    return Ok(Reached { live, signalled });
+                    let runs = self.clone();
+                    return whatever_becomes_of_the_caller(async move {
+                        runs.resume(run, claim, None, runs.admission(run), token).await
+                    })
+                    .await;
                 }
                 Found::Waking => changed.await,
             }
@@ -73,7 +47,7 @@ impl Runs {
     }
 
     /// Where a run stands that has not ended. One that is suspended is claimed for the caller.
-    fn find(&self, run: RunId) -> Result<Found> {
+    pub(super) fn find(&self, run: RunId) -> Result<Found> {
         let mut state = self.lock();
         let head = state.table.get(run).ok_or_else(|| unknown(run))?;
         if head.status.is_end() {
@@ -133,7 +107,7 @@ impl Runs {
 
     /// Lets a run go on that was claimed. If that fails, it is suspended as before: without a time, if it cannot go on,
     /// else at its time or a little later.
-    async fn resume(
+    pub(super) async fn resume(
         &self,
         run: RunId,
         claim: Claim,
@@ -151,11 +125,16 @@ impl Runs {
         if let Err(error) = &resumed {
             let soon = Timestamp::from_unix_millis(self.now().unix_millis() + AGAIN_MS);
             let until = claim.until.filter(|_| error.retry() != Retry::Never).map(|until| until.max(soon));
-            self.lock().table.set(run, RunStatus::Suspended, None, until);
-            self.0.changed.notify_waiters();
-            self.0.timer.notify_one();
+            self.lay_back(run, until);
         }
         resumed
+    }
+
+    /// Gives a claimed run back: it is suspended as before, and goes on at `until`.
+    pub(super) fn lay_back(&self, run: RunId, until: Option<Timestamp>) {
+        self.lock().table.set(run, RunStatus::Suspended, None, until);
+        self.0.changed.notify_waiters();
+        self.0.timer.notify_one();
     }
 
     async fn resume_from(
@@ -186,6 +165,14 @@ impl Runs {
         let built = WorkflowBuilder::from(past.document().clone()).build(self.0.workflows.registry());
         built.map_err(Error::from)
     }
+}
+
+/// Does something to its end that must not stop half way, also if the caller goes away.
+pub(super) async fn whatever_becomes_of_the_caller<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(Error::internal(format!("a run that was put aside: {error}"))))
 }
 
 /// The run is there; what its document names is not.

@@ -105,7 +105,9 @@ impl Spans {
 
     fn hear(&self, event: &Event) {
         match &event.what {
-            What::RunStarted { workflow, nodes } => self.run_began(event.run, workflow, *nodes),
+            What::RunStarted { workflow, nodes } | What::RunResumed { workflow, nodes } => {
+                self.run_began(event.run, workflow, *nodes);
+            }
             _ if self.0.open.load(Ordering::Acquire) == 0 => {}
             What::RunFinished { status, duration_ms } => {
                 self.run_ended(event.run, *status, Some(*duration_ms));

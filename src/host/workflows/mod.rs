@@ -10,7 +10,7 @@ use std::{
 };
 
 use kailash_core::{
-    Error, ErrorKind, Registry, Result, Text, Workflow, WorkflowBuilder,
+    Error, ErrorKind, Registry, Result, Retry, Text, Workflow, WorkflowBuilder,
     exec::{Clock, SystemClock, Timestamp},
     validate::Issues,
     workflow::{Dialect, Document},
@@ -87,12 +87,24 @@ impl Workflows {
     /// Registers every document in `folder`, by the name that it has, else by that of its file. Blocks.
     ///
     /// # Errors
-    /// The first document that cannot be registered, with its file.
+    /// Kind `Invalid`, code `workflow.twice`, for two documents of one name: each would be a new version of the other, at
+    /// every start; the first document that cannot be registered, with its file.
     pub(super) fn register_folder(&self, folder: &Path) -> Result<()> {
-        for (file, mut document) in store::documents_in(folder)? {
+        let mut documents = store::documents_in(folder)?;
+        let mut files: HashMap<Text, &Path> = HashMap::new();
+        for (file, document) in &mut documents {
+            let file: &Path = file;
             if document.name.is_empty() {
                 document.name = file.file_stem().unwrap_or_default().to_string_lossy().as_ref().into();
             }
+            if let Some(first) = files.insert(document.name.clone(), file) {
+                let [first, second] = [first, file].map(|file| file.display().to_string());
+                let message = format!("`{first}` and `{second}` are both called `{}`", document.name);
+                let error = Error::invalid("workflow.twice", message).at(second);
+                return Err(error.with_hint("keep one of them here, or give it a name of its own"));
+            }
+        }
+        for (file, document) in documents {
             let placed = |error: Error| error.at(file.display().to_string());
             let built = self.build(document).map_err(|issues| placed(issues.into()))?;
             self.put(built).map_err(placed)?;
@@ -113,7 +125,8 @@ impl Workflows {
     /// Registers a workflow under its name: as a new version, unless it is the same as the newest. Says whether it is new.
     ///
     /// # Errors
-    /// Kind `Invalid`, code `workflow.name`, for a name that cannot be one; kind `Limit` for too many; failing storage.
+    /// Kind `Invalid`, code `workflow.name`, for a name that cannot be one; kind `Limit` for too many; kind `Unavailable`,
+    /// code `workflow.storage`, for storage that fails: why is logged, because it names files of the host.
     pub async fn register(&self, workflow: Workflow) -> Result<(Version, bool)> {
         let one = Arc::clone(&self.0.registering).lock_owned().await;
         let this = self.clone();
@@ -123,8 +136,8 @@ impl Workflows {
             drop(one);
             put
         });
-        let put = put.await;
-        put.unwrap_or_else(|error| Err(Error::internal(format!("registering: {error}"))))
+        let put = put.await.unwrap_or_else(|error| Err(Error::internal(format!("registering: {error}"))));
+        put.map_err(|error| if error.code().split('.').next() == Some("io") { unkept(&error) } else { error })
     }
 
     fn put(&self, workflow: Workflow) -> Result<(Version, bool)> {
@@ -252,6 +265,17 @@ impl Workflows {
     }
 }
 
+/// The host cannot keep a workflow.
+fn unkept(error: &Error) -> Error {
+    tracing::error!(%error, "a workflow cannot be kept");
+    let message = match error.code() {
+        "io.full" => "the host has no room for the workflow on its disk",
+        _ => "the host cannot keep the workflow on its disk",
+    };
+    Error::new(ErrorKind::Unavailable, "workflow.storage", message)
+        .with_retry(Retry::After(std::time::Duration::from_secs(5)))
+}
+
 fn too_many(message: String) -> Error {
-    Error::new(ErrorKind::Limit, "workflow.limit", message).with_retry(kailash_core::Retry::Never)
+    Error::new(ErrorKind::Limit, "workflow.limit", message).with_retry(Retry::Never)
 }

@@ -41,16 +41,17 @@ pub(super) fn paths() -> Json {
 }
 
 /// The types of events with their data.
-fn types() -> [(&'static str, Option<Json>); 13] {
+fn types() -> [(&'static str, Option<Json>); 14] {
     let text = json!({ "type": "string" });
     let number = |description: &str| json!({ "type": "number", "minimum": 0, "description": description });
     let data = |properties: &Json, optional: &[&str]| Some(object("", properties, optional));
     [
         ("run.started", data(&json!({ "workflow": text, "nodes": count("How many nodes it has.") }), &[])),
+        ("run.resumed", data(&json!({ "workflow": text, "nodes": count("How many nodes it has.") }), &[])),
         (
             "run.finished",
             data(
-                &json!({ "status": reference("RunStatus"), "duration_ms": number("Wall time in milliseconds.") }),
+                &json!({ "status": reference("RunStatus"), "duration_ms": number("Wall time in milliseconds since the run began.") }),
                 &[],
             ),
         ),
@@ -124,7 +125,7 @@ pub(super) fn schemas() -> Json {
         &json!({
             "v": { "const": kailash_core::event::EVENT_VERSION, "description": "The version of this shape." },
             "run": reference("RunId"),
-            "seq": count("The position in the run, dense from 0."),
+            "seq": count("The position in the run, dense from 0; numbers are left out where the host ended without a word."),
             "at": time("When."),
             "unit": { "type": "string", "description": "The node, with its turn or item; absent for the run itself." },
             "attempt": { "type": "integer", "minimum": 1, "description": "The attempt at the unit." },

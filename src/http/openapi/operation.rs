@@ -29,6 +29,14 @@ impl Operation {
         Self(json)
     }
 
+    /// It is answered whatever the load and whichever key a request brings.
+    pub(super) fn always(mut self) -> Self {
+        if let Some(responses) = self.0["responses"].as_object_mut() {
+            responses.retain(|status, _| !matches!(status.as_str(), "401" | "429"));
+        }
+        self
+    }
+
     /// Says more about it.
     pub(super) fn about(mut self, text: &str) -> Self {
         let scope = self.0["description"].as_str().map(|scope| format!("\n\n{scope}")).unwrap_or_default();

@@ -69,7 +69,10 @@ pub(super) fn paths() -> Json {
         .refuses(404, UNKNOWN)
         .refuses(409, "It has ended already.");
     let signal = execute("signalRun", "Send a signal to a run")
-        .about("It reaches the node that waits for it, now or later.")
+        .about(
+            "It reaches the node that waits for it, now or later. A run keeps 1024 signals that no node waits for, and 16 MiB of \
+             them together; beyond that they are refused with `run.signals`.",
+        )
         .parameters([in_paths()])
         .body(json!({
             "application/json": {
@@ -156,7 +159,7 @@ pub(super) fn schemas() -> Json {
         }), &[]),
         "Happened": object("One thing that happened in a run.", &json!({
             "seq": count("The position in the journal, from 0."),
-            "type": { "enum": ["begun", "started", "done", "failed", "suspended", "woken", "signalled", "parked", "ended"] },
+            "type": { "enum": ["begun", "started", "done", "failed", "suspended", "woken", "signalled", "parked", "resumed", "ended"] },
             "unit": { "type": "string", "description": "The node, with its turn or item; absent for the run itself." },
             "at": time("When; of a unit that waits, until when."),
             "signal": { "type": "string", "description": "The signal that was sent or that is waited for." },

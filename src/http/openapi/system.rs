@@ -9,8 +9,8 @@ use super::{
 use crate::host::keys::Scope;
 
 pub(super) fn paths() -> Json {
-    let health = Operation::open("health", "system", "Whether the host lives");
-    let ready = Operation::open("ready", "system", "Whether the host takes runs");
+    let health = Operation::open("health", "system", "Whether the host lives").always();
+    let ready = Operation::open("ready", "system", "Whether the host takes runs").always();
     let metrics = Operation::new(Scope::Read, "metrics", "system", "What the host counts");
     let openapi = Operation::open("openapi", "system", "This document");
     json!({
@@ -19,7 +19,7 @@ pub(super) fn paths() -> Json {
             "get": Json::from(
                 ready
                     .answers(200, "It does.", json_of("Readiness"))
-                    .answers(503, "It stops.", json_of("Readiness"))
+                    .answers(503, "It stops, or runs wait because the journal takes nothing.", json_of("Readiness"))
                     .header(503, "Retry-After", false, super::operation::retry_after()),
             ),
         },
@@ -43,7 +43,10 @@ pub(super) fn schemas() -> Json {
             "version": { "type": "string", "description": "Its release." },
         }), &[]),
         "Readiness": object("Whether a host takes runs.", &json!({
-            "status": { "enum": ["ready", "stopping"] },
+            "status": {
+                "enum": ["ready", "stopping", "waits_for_room"],
+                "description": "`waits_for_room`: runs wait because the journal takes nothing, most often because its disk is full.",
+            },
             "running": count("How many runs are under way."),
             "pending": count("How many runs wait for their turn."),
             "suspended": count("How many runs wait for a time or a signal."),

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use csv::{Terminator, Writer, WriterBuilder};
 use kailash_core::{Error, Map, Result, Text, Value};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::{atomic::AtomicFile, stream::Sink};
 
 /// What happens to keys that the first row doesn't have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Extra {
     /// The run fails.
@@ -21,7 +21,7 @@ pub(super) enum Extra {
 }
 
 /// How lines end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LineEnding {
     /// A line feed.

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    pattern::check_configured,
     reader::patterns,
     scan::Query,
     search::{Discovering, Search, Wanted},
@@ -107,6 +108,7 @@ impl NodeType for FileDiscovery {
             let issue = Issue::error("directory.size", "max_size_bytes is less than min_size_bytes");
             setup.issues.push(issue.at("config.max_size_bytes"));
         }
+        check_configured(setup, &["patterns", "exclude_patterns"]);
         for name in ["modified_after", "modified_before"] {
             if let Some(value @ Value::Str(_)) = setup.config.get(name) {
                 time(value).map_err(|error| error.at(name))?;
@@ -282,6 +284,7 @@ mod tests {
             (value!({"directory_path": "b.csv"}), "io.not_directory"),
             (value!({"directory_path": ""}), "file.path"),
             (value!({"directory_path": ".", "patterns": [1]}), "directory.pattern"),
+            (value!({"directory_path": ".", "patterns": ["[bad"]}), "directory.pattern"),
             (value!({"directory_path": ".", "modified_after": "today"}), "directory.time"),
         ] {
             let error = node(&dir, value!({})).unwrap().run(given).await.unwrap_err();
@@ -291,6 +294,8 @@ mod tests {
             (value!({"max_depth": 0}), "directory.max_depth"),
             (value!({"min_size_bytes": 2, "max_size_bytes": 1}), "directory.size"),
             (value!({"modified_before": "x"}), "directory.time"),
+            (value!({"patterns": ["*.csv", "[bad"]}), "directory.pattern"),
+            (value!({"exclude_patterns": ["{a,b"]}), "directory.pattern"),
         ] {
             let error = node(&dir, config).err().unwrap();
             assert!(error.message().contains(&format!("[{code}]")), "{error}");

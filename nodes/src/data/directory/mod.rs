@@ -2,6 +2,7 @@
 
 mod content;
 mod discovery;
+mod pattern;
 mod reader;
 mod scan;
 mod search;

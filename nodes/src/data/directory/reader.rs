@@ -1,14 +1,19 @@
 //! `DirectoryReader`: the files of a directory, by type and with their sizes.
 
 use kailash_core::{
-    Error, Kind, Map, Result, Value,
-    node::{Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Outcome, Output, Outputs, Spec},
+    Kind, Map, Result, Value,
+    node::{
+        Body, BuildContext, Context, Effect, Input, Inputs, NodeType, Outcome, Output, Outputs, Setup, Spec,
+    },
     value,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scan::{Found, Query};
+use super::{
+    pattern::{check_configured, pattern},
+    scan::{Found, Query},
+};
 use crate::data::files::WorkDir;
 
 /// Lists the files of a directory.
@@ -72,6 +77,11 @@ impl NodeType for DirectoryReader {
             .effect(Effect::Idempotent)
     }
 
+    fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
+        check_configured(setup, &["file_patterns", "pattern", "exclude_patterns"]);
+        Ok(())
+    }
+
     fn build(&self, cx: &BuildContext<'_>) -> Result<Body> {
         let (dir, max_files) = (WorkDir::of(cx), self.max_files);
         Ok(Body::future(move |mut inputs: Inputs, cx: Context| {
@@ -80,8 +90,9 @@ impl NodeType for DirectoryReader {
                 let given = inputs.value(DIRECTORY_PATH)?;
                 let recursive = inputs.bool(RECURSIVE)?.unwrap_or(false);
                 let mut patterns = patterns(&mut inputs, FILE_PATTERNS)?;
-                let pattern = inputs.get(PATTERN).and_then(Value::as_str);
-                patterns.extend(pattern.map(str::to_owned));
+                if let Some(one @ Value::Str(_)) = inputs.get(PATTERN) {
+                    patterns.push(pattern(one)?.to_owned());
+                }
                 let query = Query {
                     directory: dir.checked(given.as_str().unwrap_or_default())?,
                     depth: if recursive { usize::MAX } else { 1 },
@@ -99,14 +110,7 @@ impl NodeType for DirectoryReader {
 }
 
 pub(super) fn patterns(inputs: &mut Inputs, index: usize) -> Result<Vec<String>> {
-    let patterns = inputs.list(index)?.into_iter().map(|pattern| match pattern {
-        Value::Str(text) => Ok(text.as_str().to_owned()),
-        other => {
-            let message = format!("a pattern is text, not {}", other.kind());
-            Err(Error::invalid("directory.pattern", message).with_hint("such as [\"*.csv\", \"*.json\"]"))
-        }
-    });
-    patterns.collect()
+    inputs.list(index)?.iter().map(|given| pattern(given).map(str::to_owned)).collect()
 }
 
 fn outputs(found: &[Found], directory: Value, recursive: bool) -> Outputs {
@@ -215,7 +219,10 @@ mod tests {
         let dir = tree();
         let error = list(&dir, value!({"max_files": 1})).await.unwrap_err();
         assert_eq!(error.code(), "directory.max_files");
-        assert_eq!(list(&dir, value!({"file_patterns": [1]})).await.unwrap_err().code(), "directory.pattern");
+        for wrong in [value!({"file_patterns": [1]}), value!({"pattern": "[bad"})] {
+            let error = list(&dir, wrong).await.unwrap_err();
+            assert!(error.message().contains("[directory.pattern]"), "{error}");
+        }
         let node = NodeTest::new::<DirectoryReader>(value!({}), &Services::default()).unwrap();
         let file = dir.path().join("b.csv");
         for (path, code) in

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::http::{
     ResponseFormat,
-    config::{check_bound, check_seconds, duration, request_config},
+    config::{check_bound, check_seconds, check_url, duration, request_config},
     parts::method,
     request::{Requester, inputs, outputs},
 };
@@ -89,6 +89,7 @@ impl NodeType for RateLimitedApi {
     fn configure(&mut self, setup: &mut Setup<'_>) -> Result<()> {
         setup.honours_key = self.idempotent;
         self.how().check(setup);
+        check_url(setup);
         check_bound(setup, self.auth.as_ref());
         check_seconds(setup, "time_window_s", self.time_window_s, 0.001);
         check_seconds(setup, "max_wait_s", self.max_wait_s, 0.0);

@@ -11,10 +11,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use kailash_core::exec::Monotonic;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How requests are counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// `max_requests` in a window on average, `burst_limit` of them at once; a single window can see both together.

@@ -295,6 +295,8 @@ fn a_request_is_effectful_and_may_be_repeated_only_if_that_is_said() {
             .unwrap_err();
     let codes: Vec<&str> = issues.iter().map(|issue| issue.code.as_str()).collect();
     assert_eq!(codes, ["config.seconds", "http.tls", "http.auth", "http.method"]);
+    let issues = configure(value!({"url": "file:///etc/passwd"})).unwrap_err();
+    assert_eq!((issues[0].code.as_str(), issues[0].place.as_deref()), ("http.url", Some("config.url")));
 }
 
 #[test]

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use kailash_core::{Error, ErrorKind, Result, Retry, Value};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError};
 
 /// The code of a connection that the server closed.
 pub(super) const CLOSED: &str = "websocket.closed";
 
 /// What a message that arrives becomes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageFormat {
     /// Text, or bytes if it is binary.

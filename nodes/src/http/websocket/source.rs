@@ -20,7 +20,7 @@ use kailash_core::{
     node::{Context, Emit, Outputs, Pressure, Progress, Source},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
@@ -36,7 +36,7 @@ const BATCH: usize = 256;
 const PULL: Duration = Duration::from_secs(1);
 
 /// What happens to a message that finds the buffer full, because its consumers are slower than the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFull {
     /// It is not read yet: the server has to wait, or hangs up.

@@ -17,9 +17,10 @@ use crate::operation;
 
 /// Appends a record of who did what to a file, one line of JSON each, and answers when it is on the disk.
 ///
-/// Each line carries the hash of the one before (BLAKE3), so that a change shows; operation `verify` looks. A node that runs
-/// again after a crash does not write its record twice: it is known by its key among the last 10,000 records. One process
-/// writes to a file at a time.
+/// Each line carries the hash of the one before and its own (BLAKE3), so that a change shows; operation `verify` looks.
+/// That lines at the end were cut off, or written anew with their hashes, shows only to who kept the `hash` of one of them
+/// elsewhere and gives it as `expected_hash`. A node that runs again after a crash does not write its record twice: it is
+/// known by its key among the last 10,000 records. One process writes to a file at a time.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditLog {
@@ -81,7 +82,7 @@ impl NodeType for AuditLog {
             Input::optional(
                 "expected_hash",
                 Kind::Text,
-                "The hash of a line as it was given before: on verify, a log without that line was cut off.",
+                "The hash of a line as it was given before: on verify, a log without that line was cut off or rewritten.",
             ),
         ])
         .outputs([
@@ -89,7 +90,7 @@ impl NodeType for AuditLog {
             Output::new(
                 "hash",
                 Kind::Text,
-                "The hash of its line: keep it elsewhere to prove what stood in the log.",
+                "The hash of its line, which the line carries as well: keep it elsewhere to prove what stood in the log.",
             ),
             Output::new(
                 "repeated",

@@ -122,11 +122,22 @@ async fn a_line_that_was_changed_is_found_and_nothing_is_added_to_such_a_log() {
     fs::write(&path, text.replace("act 2", "act X")).unwrap();
     let found = verify(dir.path(), &logs, value!({})).await;
     assert_eq!(found.get("valid"), Some(&value!(false)));
-    assert!(found.get("problem").and_then(Value::as_str).unwrap().contains("line 3"), "{found:?}");
+    assert!(found.get("problem").and_then(Value::as_str).unwrap().contains("line 2"), "{found:?}");
     drop(logs);
     let error = append(dir.path(), &AuditLogs::default(), 4).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "audit.broken"));
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
+}
+
+#[tokio::test]
+async fn a_change_of_the_only_record_is_found() {
+    let (dir, logs) = (tempfile::tempdir().unwrap(), AuditLogs::default());
+    append(dir.path(), &logs, 1).await.unwrap();
+    let path = dir.path().join("audit.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("act 1", "act X")).unwrap();
+    let found = verify(dir.path(), &AuditLogs::default(), value!({})).await;
+    assert_eq!(found.get("valid"), Some(&value!(false)), "{found:?}");
 }
 
 #[tokio::test]

@@ -63,12 +63,14 @@ impl Run {
 
     pub(super) fn hear(&mut self, event: &Event) {
         match &event.what {
-            What::RunStarted { workflow, nodes } => {
+            What::RunStarted { workflow, nodes } | What::RunResumed { workflow, nodes } => {
                 (self.workflow, self.size, self.status) =
                     (workflow.clone(), Some(*nodes), RunStatus::Running);
                 (self.ended, self.waits) = (None, None);
-                // One that goes on after it was put aside tells its beginning again.
-                self.began.get_or_insert(event.at);
+                if matches!(event.what, What::RunStarted { .. }) {
+                    // Hosts of older releases tell the beginning again when a run goes on.
+                    self.began.get_or_insert(event.at);
+                }
             }
             What::RunFinished { status, .. } => self.end(*status, Some(event.at)),
             What::RunSuspended { until, signals } => {

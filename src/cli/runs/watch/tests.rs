@@ -219,7 +219,7 @@ fn a_suspended_run_stays_and_goes_on() {
     fed.tell(20, A, None, 1, What::RunSuspended { until: None, signals: vec!["go".into()] });
     assert_eq!(fed.0.over(), None);
     assert!(fed.shown(1_000, 100, 9).contains("suspended"), "{}", fed.shown(1_000, 100, 9));
-    fed.begin(5_000, A, "approve", 2);
+    fed.tell(5_000, A, None, 1, What::RunResumed { workflow: "approve".into(), nodes: 2 });
     fed.tell(5_001, A, Some("wait"), 1, What::NodeWoken { signal: true });
     fed.finish(5_002, A, "wait", 1.0);
     fed.end(5_003, A, RunStatus::Completed);

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 
 const LOOKS = {
-  completed: "good", ready: "good", live: "good", failed: "bad", stopping: "bad", unreachable: "bad", refused: "bad",
+  completed: "good", ready: "good", live: "good", failed: "bad", stopping: "bad", unreachable: "bad", refused: "bad", waits_for_room: "bad",
   running: "busy", connecting: "busy", suspended: "wait", waiting: "wait",
 };
 let skew = 0;

@@ -6,7 +6,7 @@ import { bus, stream } from "./events.js";
 import { badge } from "./format.js";
 import { askForKey, keep, key } from "./key.js";
 
-/** What the host last said of itself: `{status, running, pending}`. */
+/** What the host last said of itself: `{status, running, pending, suspended}`. */
 export const host = { status: "connecting" };
 
 const place = document.getElementById("standing");
@@ -28,7 +28,7 @@ async function look() {
     const response = await fetch("/ready", { cache: "no-store", credentials: "omit" });
     Object.assign(host, await response.json());
   } catch {
-    Object.assign(host, { status: "unreachable", running: null, pending: null });
+    Object.assign(host, { status: "unreachable", running: null, pending: null, suspended: null });
   }
   show();
 }

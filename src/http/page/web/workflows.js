@@ -16,7 +16,8 @@ export function workflowsPage(main, _, signal) {
   const below = h("div");
   const latest = h("section.sheet");
   fill(main, title("Workflows"), tiles, h("section", { "aria-label": "Workflows" }, cards, below), latest);
-  const show = () => fill(tiles, [["Host", badge(host.status)], ["Running", host.running], ["Queued", host.pending]]
+  const show = () => fill(tiles, [["Host", badge(host.status)], ["Running", host.running], ["Queued", host.pending],
+    ["Suspended", host.suspended]]
     .map(([name, value]) => Object.assign(fact(name, value ?? "–"), { className: "tile" })));
   bus.addEventListener("host", show, { signal });
   show();
