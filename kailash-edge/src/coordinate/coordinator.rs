@@ -7,7 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use kailash_core::{Error, ErrorKind, Result, Text, exec::Clock, log::Disk};
-use openraft::RaftMetrics;
+use openraft::{RaftMetrics, async_runtime::watch::WatchReceiver};
 
 use super::{
     Settings,
@@ -109,15 +109,16 @@ impl Coordinator {
     /// What the group looks like from here.
     #[must_use]
     pub fn metrics(&self) -> RaftMetrics<Types> {
-        openraft::async_runtime::watch::WatchReceiver::borrow_watched(&self.0.raft.metrics()).clone()
+        WatchReceiver::borrow_watched(&self.0.raft.metrics()).clone()
     }
 
     /// The leader, as far as it is known here.
     #[must_use]
     pub fn leader(&self) -> Option<(MemberId, Member)> {
-        let metrics = self.metrics();
-        let leader = metrics.current_leader?;
-        let member = metrics.membership_config.membership().get_node(&leader)?;
+        let server = self.0.raft.server_metrics();
+        let server = WatchReceiver::borrow_watched(&server);
+        let leader = server.current_leader?;
+        let member = server.membership_config.membership().get_node(&leader)?;
         Some((leader, member.clone()))
     }
 

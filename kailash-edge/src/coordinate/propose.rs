@@ -131,7 +131,8 @@ impl Coordinator {
     /// is asked may be asked again.
     async fn ask_peer(&self, id: MemberId, ask: Ask) -> Result<Told> {
         let known = self.leader().map(|(leader, _)| leader);
-        let mut metrics = self.0.raft.metrics();
+        // These change with the leader and the members, not with every entry: all that are asked for wait here.
+        let mut server = self.0.raft.server_metrics();
         let elected = async {
             loop {
                 if let Some((leader, member)) = self.leader()
@@ -140,7 +141,7 @@ impl Coordinator {
                 {
                     return Some((leader, member));
                 }
-                if metrics.changed().await.is_err() {
+                if server.changed().await.is_err() {
                     return std::future::pending().await;
                 }
             }

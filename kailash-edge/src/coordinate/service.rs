@@ -14,6 +14,8 @@ const SHARE: u64 = 8;
 const MOST_CHANGES: usize = 32 << 20;
 /// How long nothing is looked at, at most.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long between two looks at what changes: under load something changes with every entry.
+const PACE: Duration = Duration::from_millis(10);
 
 /// What a member does by itself.
 pub struct CoordinatorService {
@@ -53,6 +55,12 @@ impl CoordinatorService {
             self.snapshot_if_due();
             let next = self.deadlines.as_ref().and_then(Deadlines::next);
             let wait = next.map_or(LOOK, |at| at.saturating_since(now).min(LOOK));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(wait.min(PACE)) => {}
+            }
+            let wait = wait.saturating_sub(PACE);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
