@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// For each crate of the workspace, the crates of the workspace that it may depend on.
-const MAY_USE: [(&str, &[&str]); 5] = [
+const MAY_USE: [(&str, &[&str]); 6] = [
+    ("base2histogram", &[]),
     ("kailash-core", &[]),
     ("kailash-runtime", &["kailash-core"]),
     ("kailash-edge", &["kailash-core"]),
