@@ -96,6 +96,9 @@ impl Settings {
             snapshot_policy: SnapshotPolicy::Never,
             max_in_snapshot_log_to_keep: self.compaction.keep,
             enable_pre_vote: Some(true),
+            // A leader that was restarted does not know up to where its log was committed. Were it to lead again in its
+            // old term, it would tell readers an index from before what it had answered.
+            enable_leader_restore: Some(false),
             ..Config::default()
         };
         config.validate().map_err(|error| Error::invalid("coordinate.settings", error.to_string()))
