@@ -4,7 +4,7 @@
 //! arrive, some are lost, some hold zeros.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -123,8 +123,9 @@ impl Disk for SimulatedDisk {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         let content = Arc::<Mutex<Content>>::default();
-        if lock(&self.0).files.insert(name.to_owned(), Arc::clone(&content)).is_some() {
-            return Err(io::ErrorKind::AlreadyExists.into());
+        match lock(&self.0).files.entry(name.to_owned()) {
+            Entry::Occupied(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+            Entry::Vacant(place) => drop(place.insert(Arc::clone(&content))),
         }
         Ok(Box::new(SimulatedFile { disk: self.clone(), content }))
     }

@@ -64,7 +64,7 @@ impl Coordinator {
         let identity = IdentityFile::open(Arc::clone(&disk))?;
         let Identity { member, cluster, .. } = identity.get();
         let disk: Arc<dyn Disk> = Arc::new(TimedDisk { disk, observing: settings.observing.clone() });
-        let log = LogStore::open(Arc::clone(&disk), settings.compaction.segment)?;
+        let log = LogStore::open(Arc::clone(&disk), settings.compaction.segment).await?;
         let machine = MachineStore::open(disk)?;
         let key = ClusterKey::of(&settings.token);
         let peers = Peers::new(Local { cluster, member, host: settings.host.clone(), key }, dial);

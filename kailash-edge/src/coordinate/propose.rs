@@ -66,8 +66,8 @@ impl Coordinator {
         let mut why = None;
         let (mut hint, mut hops, mut turn) = (None, 0, 0);
         loop {
-            let asked =
-                hint.take().or_else(|| self.leader().map(|(id, _)| id)).or_else(|| self.other(&mut turn));
+            let known = self.leader().map(|(id, _)| id);
+            let asked = hint.take().or(known).or_else(|| self.other(&mut turn));
             let answered = match asked {
                 Some(id) if id == self.member() => timeout_at(until, self.answer(ask())).await,
                 Some(id) => timeout_at(until, self.ask_peer(id, ask())).await,
@@ -90,16 +90,26 @@ impl Coordinator {
                 Err(_) => return Err(no_quorum(why.as_ref())),
             }
             hops = 0;
-            let mut metrics = self.0.raft.metrics();
             let changed = async {
                 tokio::select! {
                     biased;
-                    _ = metrics.changed() => {}
+                    () = self.leader_changes(known) => {}
                     () = sleep(AGAIN) => {}
                 }
             };
             if timeout_at(until, changed).await.is_err() || Instant::now() >= until {
                 return Err(no_quorum(why.as_ref()));
+            }
+        }
+    }
+
+    /// Waits until another leader than `known` is known here. Whatever else changes is no reason to ask again: every
+    /// question to the group is such a change.
+    async fn leader_changes(&self, known: Option<MemberId>) {
+        let mut metrics = self.0.raft.metrics();
+        while self.leader().map(|(id, _)| id) == known {
+            if metrics.changed().await.is_err() {
+                return std::future::pending().await;
             }
         }
     }

@@ -54,7 +54,7 @@ impl LogStore {
     /// # Errors
     /// Codes `log.damaged` and `sealed.damaged` for what was promised and is not there, `format.newer`, else failing
     /// storage.
-    pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<Self> {
+    pub async fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<Self> {
         let (vote_file, vote) = Sealed::open(Arc::clone(&disk), "vote")?;
         let (purged_file, purged) = Sealed::<LogId>::open(Arc::clone(&disk), "purged")?;
         let settings = LogSettings { segment_bytes, wait_for_room: true };
@@ -66,7 +66,7 @@ impl LogStore {
         }
         if log.next() < begins {
             // The power went off while the log gave way to a snapshot.
-            pollster::block_on(log.restart(begins)?)?;
+            log.restart(begins)?.await?;
         }
         let last = match log.next().checked_sub(1).filter(|last| *last >= begins) {
             Some(last) => {

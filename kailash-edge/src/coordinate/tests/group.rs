@@ -1,12 +1,16 @@
 //! What a group of members does for its clients.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use kailash_core::{Text, Value, exec::Token, value};
 
 use super::{Cluster, Host, cluster::TOKEN};
 use crate::coordinate::{
     Consistency, Coordinator,
+    net::Ask,
     state::{Answer, Command, Encoded, Expect, Granted, NewEvent},
 };
 
@@ -81,6 +85,20 @@ async fn a_cluster_of_one_keeps_its_data_and_grows_to_three_without_losing_it() 
 }
 
 #[tokio::test]
+async fn a_leader_that_begins_again_does_not_lead_before_it_is_elected_again() {
+    let mut cluster = Cluster::of(1).await;
+    cluster.coordinator(0).propose(put("k", value!(1))).await.unwrap();
+    for n in 2..5 {
+        let term = cluster.coordinator(0).metrics().current_term;
+        cluster.hosts[0].stop().await;
+        cluster.hosts[0].start(TOKEN).await;
+        assert_eq!(get(cluster.coordinator(0), "k", Consistency::Linearizable).await, Some(value!(n - 1)));
+        assert!(cluster.coordinator(0).metrics().current_term > term, "it knows all that was answered");
+        cluster.coordinator(0).propose(put("k", value!(n))).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_one_host_writes_every_host_reads_at_once() {
     let cluster = Cluster::of(3).await;
     for n in 0..30 {
@@ -146,6 +164,25 @@ async fn without_a_majority_nothing_is_answered_with_success() {
     let error = alone.get("k", Consistency::Linearizable).await.unwrap_err();
     assert_eq!(error.code(), "coordinate.no_quorum");
     assert!(alone.get("k", Consistency::StaleOk).await.unwrap().stale);
+}
+
+#[tokio::test]
+async fn who_finds_no_leader_looks_for_one_now_and_then() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.leader().await;
+    let follower = (leader + 1) % 3;
+    for at in (0..3).filter(|at| *at != follower) {
+        cluster.hosts[at].stop().await;
+    }
+    let tries = AtomicU32::new(0);
+    let ask = || {
+        tries.fetch_add(1, Ordering::Relaxed);
+        Ask::ReadIndex
+    };
+    let error = cluster.coordinator(follower).until_led(ask).await.unwrap_err();
+    assert_eq!(error.code(), "coordinate.no_quorum");
+    let tries = tries.into_inner();
+    assert!((10..700).contains(&tries), "{tries} tries in 5 s, with pauses of 20 ms");
 }
 
 #[tokio::test]

@@ -15,8 +15,8 @@ use crate::coordinate::{
     store::LogStore,
 };
 
-fn open(disk: &SimulatedDisk) -> Result<LogStore> {
-    LogStore::open(Arc::new(disk.clone()), 2 << 20)
+async fn open(disk: &SimulatedDisk) -> Result<LogStore> {
+    LogStore::open(Arc::new(disk.clone()), 2 << 20).await
 }
 
 fn log_id(index: u64) -> LogId {
@@ -39,12 +39,12 @@ async fn indices(log: &mut LogStore) -> Vec<u64> {
 #[tokio::test]
 async fn entries_and_vote_survive_a_power_loss() {
     let disk = SimulatedDisk::default();
-    let mut log = open(&disk).unwrap();
+    let mut log = open(&disk).await.unwrap();
     let vote = Vote::new(3, 9);
     log.save_vote(&vote).await.unwrap();
     append(&mut log, 0, 50, 100).await;
     for seed in 0..10 {
-        let mut found = open(&disk.after_power_loss(seed)).unwrap();
+        let mut found = open(&disk.after_power_loss(seed)).await.unwrap();
         assert_eq!(found.read_vote().await.unwrap(), Some(vote));
         assert_eq!(indices(&mut found).await, (0..50).collect::<Vec<_>>());
         assert_eq!(found.get_log_state().await.unwrap().last_log_id, Some(log_id(49)));
@@ -53,7 +53,7 @@ async fn entries_and_vote_survive_a_power_loss() {
 
 #[tokio::test]
 async fn entries_that_are_not_in_memory_any_more_are_read_from_the_disk() {
-    let mut log = open(&SimulatedDisk::default()).unwrap();
+    let mut log = open(&SimulatedDisk::default()).await.unwrap();
     for from in (0..200).step_by(10) {
         append(&mut log, from, from + 10, 20_000).await;
     }
@@ -71,7 +71,7 @@ async fn entries_that_are_not_in_memory_any_more_are_read_from_the_disk() {
 #[tokio::test]
 async fn a_log_that_gave_way_to_a_snapshot_goes_on_behind_it() {
     let disk = SimulatedDisk::default();
-    let mut log = open(&disk).unwrap();
+    let mut log = open(&disk).await.unwrap();
     append(&mut log, 0, 20, 100).await;
     log.purge(log_id(7)).await.unwrap();
     assert_eq!(indices(&mut log).await, (8..20).collect::<Vec<_>>());
@@ -80,7 +80,7 @@ async fn a_log_that_gave_way_to_a_snapshot_goes_on_behind_it() {
     assert_eq!((state.last_purged_log_id, state.last_log_id), (Some(log_id(500)), Some(log_id(500))));
     append(&mut log, 501, 510, 100).await;
     drop(log);
-    let mut log = open(&disk).unwrap();
+    let mut log = open(&disk).await.unwrap();
     assert_eq!(indices(&mut log).await, (501..510).collect::<Vec<_>>());
     log.truncate_after(Some(log_id(504))).await.unwrap();
     append(&mut log, 505, 507, 10).await;
@@ -89,20 +89,20 @@ async fn a_log_that_gave_way_to_a_snapshot_goes_on_behind_it() {
     assert_eq!(log.get_log_state().await.unwrap().last_log_id, Some(log_id(500)));
     append(&mut log, 501, 502, 10).await;
     drop(log);
-    assert_eq!(indices(&mut open(&disk).unwrap()).await, [501]);
+    assert_eq!(indices(&mut open(&disk).await.unwrap()).await, [501]);
 }
 
 #[tokio::test]
 async fn a_power_loss_while_the_log_gives_way_loses_nothing_but_the_log() {
     let disk = SimulatedDisk::default();
-    let mut log = open(&disk).unwrap();
+    let mut log = open(&disk).await.unwrap();
     append(&mut log, 0, 20, 100).await;
     log.purge(log_id(500)).await.unwrap();
     drop(log);
     // As if the power had gone off before the old segments gave way.
     let name = format!("{:020}.log", 501);
     kailash_core::log::Disk::remove(&disk, &name).unwrap();
-    let mut log = open(&disk).unwrap();
+    let mut log = open(&disk).await.unwrap();
     assert_eq!(log.get_log_state().await.unwrap().last_log_id, Some(log_id(500)));
     append(&mut log, 501, 502, 10).await;
 }
@@ -110,7 +110,7 @@ async fn a_power_loss_while_the_log_gives_way_loses_nothing_but_the_log() {
 #[tokio::test]
 async fn a_full_disk_makes_entries_wait_and_nothing_fails() {
     let disk = SimulatedDisk::default();
-    let mut log = open(&disk).unwrap();
+    let mut log = open(&disk).await.unwrap();
     append(&mut log, 0, 3, 100).await;
     disk.set_capacity(Some(0));
     let (sender, receiver) = Types::oneshot();
@@ -121,17 +121,17 @@ async fn a_full_disk_makes_entries_wait_and_nothing_fails() {
     }
     disk.set_capacity(None);
     receiver.await.unwrap().unwrap();
-    assert_eq!(indices(&mut open(&disk.after_power_loss(1)).unwrap()).await, [0, 1, 2, 3]);
+    assert_eq!(indices(&mut open(&disk.after_power_loss(1)).await.unwrap()).await, [0, 1, 2, 3]);
 }
 
 #[tokio::test]
 async fn damage_in_the_middle_is_refused() {
     let disk = SimulatedDisk::default();
-    let mut log = open(&disk).unwrap();
+    let mut log = open(&disk).await.unwrap();
     for index in 0..20 {
         append(&mut log, index, index + 1, 100).await;
     }
     drop(log);
     disk.damage(&format!("{:020}.log", 0), |bytes| bytes[700] ^= 1).unwrap();
-    assert_eq!(open(&disk).err().unwrap().code(), "log.damaged");
+    assert_eq!(open(&disk).await.err().unwrap().code(), "log.damaged");
 }

@@ -21,7 +21,7 @@ struct OnDisk;
 impl StoreBuilder<Types, LogStore, MachineStore> for OnDisk {
     async fn build(&self) -> Result<((), LogStore, MachineStore), StorageError<Types>> {
         let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::default());
-        Ok(((), LogStore::open(Arc::clone(&disk), 2 << 20).unwrap(), MachineStore::open(disk).unwrap()))
+        Ok(((), LogStore::open(Arc::clone(&disk), 2 << 20).await.unwrap(), MachineStore::open(disk).unwrap()))
     }
 }
 
