@@ -25,7 +25,7 @@ impl Options {
         let mut options = Self {
             kailash: built.into(),
             folder: ".".into(),
-            rounds: 5,
+            rounds: 3,
             time: Duration::from_secs(3),
             kills: 10,
             only: None,
